@@ -1,0 +1,182 @@
+"""Runs compiled Ibis expressions on a DuckDB connection of our own, and is the one border between lake and pipeline types."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import ibis
+
+from costlens.model import Column, Table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+#: Runs an expression and returns a table that holds its rows: how pipeline functions cut long expressions into steps.
+Materialise = Callable[["ir.Table", str], "ir.Table"]
+
+IBIS_TYPES = {
+    "text": "string",
+    "json": "string",
+    "instant": "int64",
+    "day": "int32",
+    "integer": "int64",
+    "double": "float64",
+    "decimal": "decimal(38, 12)",
+    "boolean": "boolean",
+}
+_DUCKDB_LAKE_TYPES = {
+    "text": "varchar",
+    "json": "varchar",
+    "instant": "timestamptz",
+    "day": "date",
+    "integer": "bigint",
+    "double": "double",
+    "decimal": "decimal(38, 12)",
+    "boolean": "boolean",
+}
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def from_lake(column: Column, name: str) -> str:
+    """Return SQL that turns a lake value into a pipeline value."""
+    if column.type == "instant":
+        return f"epoch_us({name})"
+    if column.type == "day":
+        return f"date_diff('day', date '1970-01-01', {name})::integer"
+    return name
+
+
+def to_lake(column: Column, name: str) -> str:
+    """Return SQL that turns a pipeline value into a lake value."""
+    if column.type == "instant":
+        return f"make_timestamptz({name})"
+    if column.type == "day":
+        return f"(date '1970-01-01' + {name}::integer)"
+    return f"{name}::{_DUCKDB_LAKE_TYPES[column.type]}"
+
+
+class Engine:
+    """One DuckDB connection with a memory limit and a folder to spill to; a context manager."""
+
+    def __init__(self, *, memory: str | None = None, threads: int | None = None) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
+        self._names = 0
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute(f"set temp_directory = '{self._spill.name}'")
+        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute("set preserve_insertion_order = false")
+        self.connection.execute("set enable_progress_bar = false")
+        self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
+        if threads:
+            self.connection.execute(f"set threads = {threads}")
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.connection.close()
+        self._spill.cleanup()
+
+    def name(self, hint: str) -> str:
+        """Return a name that no other table of this connection has."""
+        self._names += 1
+        return f"{hint}_{self._names}"
+
+    def sql(self, expression: ir.Table) -> str:
+        """Compile an expression to DuckDB's SQL."""
+        return str(ibis.to_sql(expression, dialect="duckdb"))
+
+    def materialise(self, expression: ir.Table, hint: str) -> ir.Table:
+        """Run an expression into a temporary table and return that table."""
+        name = self.name(hint)
+        self.connection.execute(f"create temp table {_quote(name)} as {self.sql(expression)}")
+        return ibis.table(expression.schema(), name=name)
+
+    def drop(self, table: ir.Table) -> None:
+        """Forget a temporary table or view of this connection."""
+        name = _quote(table.get_name())
+        kind = self.connection.execute(
+            "select table_type from information_schema.tables where table_name = ?", [table.get_name()]
+        ).fetchone()
+        self.connection.execute(f"drop {'view' if kind and kind[0] == 'VIEW' else 'table'} if exists {name}")
+
+    def reader(self, expression: ir.Table, table: Table) -> pa.RecordBatchReader:
+        """Run an expression and stream its rows in the lake's types and the model's column order."""
+        columns = ", ".join(f"{to_lake(c, _quote(c.name))} as {_quote(c.name)}" for c in table.columns)
+        return self.connection.execute(f"select {columns} from ({self.sql(expression)})").to_arrow_reader(100_000)
+
+    def write(self, expression: ir.Table, table: Table, path: Path) -> int:
+        """Run an expression into one Parquet file in the lake's types; return the number of rows."""
+        columns = ", ".join(f"{to_lake(c, _quote(c.name))} as {_quote(c.name)}" for c in table.columns)
+        row = self.connection.execute(
+            f"copy (select {columns} from ({self.sql(expression)})) to '{_literal(path)}' (format parquet, compression zstd)"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def files(self, table: Table, paths: Sequence[str | Path], *, columns: Sequence[str] | None = None) -> ir.Table:
+        """Return the rows of Parquet files in the lake's types; columns a file lacks are null, no file is an empty table."""
+        wanted = [c for c in table.columns if columns is None or c.name in columns]
+        name = self.name(table.name)
+        if paths:
+            listed = ", ".join(f"'{_literal(path)}'" for path in paths)
+            there = self._columns_of(f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)")
+            picked = ", ".join(
+                f"{from_lake(c, _quote(c.name)) if c.name in there else 'null'}::{_pipeline_type(c)} as {_quote(c.name)}"
+                for c in wanted
+            )
+            body = f"select {picked} from read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        else:
+            picked = ", ".join(f"null::{_pipeline_type(c)} as {_quote(c.name)}" for c in wanted)
+            body = f"select {picked} where false"
+        self.connection.execute(f"create temp view {_quote(name)} as {body}")
+        return ibis.table(schema_of(wanted), name=name)
+
+    def _columns_of(self, relation: str) -> set[str]:
+        return {row[0] for row in self.connection.execute(f"describe select * from {relation}").fetchall()}
+
+    def arrow(self, expression: ir.Table) -> pa.Table:
+        """Run an expression and return all its rows in pipeline types."""
+        return self.connection.execute(self.sql(expression)).to_arrow_table()
+
+    def rows(self, expression: ir.Table) -> list[dict[str, Any]]:
+        """Run an expression and return its rows; for few rows."""
+        return list(self.arrow(expression).to_pylist())
+
+    def register(self, rows: pa.Table, hint: str, columns: Sequence[Column]) -> ir.Table:
+        """Return an Arrow table, whose values are in pipeline types, as a table of this connection."""
+        held, name = self.name(f"{hint}_arrow"), self.name(hint)
+        self.connection.register(held, rows)
+        picked = ", ".join(f"{_quote(c.name)}::{_pipeline_type(c)} as {_quote(c.name)}" for c in columns)
+        self.connection.execute(f"create temp table {_quote(name)} as select {picked} from {_quote(held)}")
+        self.connection.unregister(held)
+        return ibis.table(schema_of(columns), name=name)
+
+
+def schema_of(columns: Sequence[Column]) -> ibis.Schema:
+    """Return the pipeline schema of columns."""
+    return ibis.schema({c.name: IBIS_TYPES[c.type] for c in columns})
+
+
+def unbound(table: Table, name: str | None = None) -> ir.Table:
+    """Return an Ibis table of the model's columns, for writing expressions before there are rows."""
+    return ibis.table(schema_of(table.columns), name=name or table.name)
+
+
+def _pipeline_type(column: Column) -> str:
+    return {"instant": "bigint", "day": "integer"}.get(column.type, _DUCKDB_LAKE_TYPES[column.type])
+
+
+def _literal(path: str | Path) -> str:
+    return str(path).replace("'", "''")
