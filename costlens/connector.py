@@ -54,6 +54,9 @@ class View:
     pull: Literal["hourly", "daily", "monthly"] = "daily"
     """How far each sync reads back: `hourly` the latency plus one hour (three days once a day), `daily` three days,
     `monthly` month to date, and last month until the 10th."""
+    margin: timedelta = timedelta(0)
+    """How much wider than wanted to read, where `time_column` is not the fact's own time (BigQuery filters jobs by creation, they count
+    by end): the core keeps only facts whose time lies within the wanted window."""
     final_after: timedelta = timedelta(days=3)
     essential: bool = False
     """Without it nothing can be priced."""

@@ -23,6 +23,18 @@ from typing import Literal
 Type = Literal["text", "instant", "day", "integer", "double", "decimal", "boolean"]
 
 DECIMAL_PLACES = 12
+MICROSECONDS_PER_HOUR = 3_600_000_000
+MICROSECONDS_PER_DAY = 24 * MICROSECONDS_PER_HOUR
+
+_TIMES = {
+    "queries": "ended_at",
+    "sessions": "opened_at",
+    "metering": "hour",
+    "pool_events": "at",
+    "usage": "started_at",
+    "runs": "started_at",
+    "materializations": "started_at",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,11 @@ class Table:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def time(self) -> str:
+        """Column that a pull's window is about: rows of a feed are replaced where it lies within the window."""
+        return _TIMES.get(self.name, "day")
 
     def column(self, name: str) -> Column:
         for column in self.columns:

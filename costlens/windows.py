@@ -1,0 +1,71 @@
+"""Decides how far each view is read in one sync: pure functions of cursor and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from costlens.connector import View
+
+HOUR = timedelta(hours=1)
+DEEP = timedelta(days=3)
+DEEP_EVERY = timedelta(days=1)
+MONTHLY_EVERY = timedelta(hours=6)
+SLICE = timedelta(days=7)
+#: Until this day of the month the month before is read again: vendors restate money until their books close.
+LAST_MONTH_UNTIL_DAY = 10
+DEEP_SUFFIX = ":deep"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open span of a view that one pull reads."""
+
+    since: datetime
+    until: datetime
+    is_deep: bool = False
+
+
+def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first: datetime) -> Window | None:
+    """Return what to read of a view, None for nothing yet.
+
+    `cursors` holds the end of the last pull by feed, and of the last deep one by feed + ":deep"; `first` is where a first
+    sync starts. Hourly views go back by their latency and an hour, once a day three days, because rows come late.
+    """
+    cursor, deep_at = cursors.get(view.name), cursors.get(view.name + DEEP_SUFFIX)
+    if cursor is None or deep_at is None:
+        return Window(first, now, is_deep=True)
+    if view.pull == "monthly":
+        if now - cursor < MONTHLY_EVERY:
+            return None
+        return Window(min(_money_start(now), cursor - DEEP), now, is_deep=True)
+    if now - deep_at >= DEEP_EVERY:
+        return Window(min(cursor, now) - DEEP, now, is_deep=True)
+    if view.pull == "daily":
+        return None
+    return Window(_floor_hour(cursor - view.latency - HOUR), now)
+
+
+def slices(window: Window, size: timedelta = SLICE) -> Iterator[Window]:
+    """Cut a long window into resumable parts, oldest first, at midnights UTC."""
+    since = window.since
+    while since < window.until:
+        until = min(_midnight(since) + size, window.until)
+        yield Window(since, until, window.is_deep)
+        since = until
+
+
+def _money_start(now: datetime) -> datetime:
+    month = _midnight(now).replace(day=1)
+    if now.day <= LAST_MONTH_UNTIL_DAY:
+        month = (month - timedelta(days=1)).replace(day=1)
+    return month - timedelta(days=1)  # a billing day in another zone begins up to a day earlier
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _floor_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
