@@ -27,12 +27,18 @@ class Root(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    lake: str = Field(default="./.costlens/lake", description="Folder, s3://, gs:// or abfss:// URL of the Delta tables.")
-    lake_options: dict[str, str] = Field(default_factory=dict, description="Options of the object store, as deltalake names them.")
+    lake: str = Field(
+        default="./.costlens/lake", description="Folder, s3://, gs:// or abfss:// URL of the Delta tables."
+    )
+    lake_options: dict[str, str] = Field(
+        default_factory=dict, description="Options of the object store, as deltalake names them."
+    )
     database: str = Field(
         default="sqlite:///./.costlens/costlens.db", description="SQLAlchemy URL; PostgreSQL as postgresql+psycopg://."
     )
-    sources: list[dict[str, Any]] = Field(default_factory=list, description="Warehouse accounts, each with name and type.")
+    sources: list[dict[str, Any]] = Field(
+        default_factory=list, description="Warehouse accounts, each with name and type."
+    )
     assets: list[dict[str, Any]] = Field(default_factory=list, description="Where assets come from: yaml, dbt.")
     teams: Path | None = Field(default=None, description="File of teams and what they own.")
 
@@ -103,7 +109,9 @@ def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}") from None
+        raise ConfigError(
+            f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}"
+        ) from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -125,14 +133,18 @@ def _expand(value: Any, path: Path, where: tuple[str | int, ...]) -> Any:
 def _reference(match: re.Match[str], path: Path, where: tuple[str | int, ...]) -> str:
     if name := match["env"]:
         if name not in os.environ:
-            raise ConfigError(f"{path}: {_dotted(where)}: environment variable {name} is not set: set it or write the value")
+            raise ConfigError(
+                f"{path}: {_dotted(where)}: environment variable {name} is not set: set it or write the value"
+            )
         return os.environ[name]
     file = Path(match["file"])
     file = file if file.is_absolute() else path.parent / file
     try:
         return file.read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"{path}: {_dotted(where)}: file {file} cannot be read: check the path and its mode") from None
+        raise ConfigError(
+            f"{path}: {_dotted(where)}: file {file} cannot be read: check the path and its mode"
+        ) from None
 
 
 def _source(entry: dict[str, Any], path: Path, number: int) -> Connector:

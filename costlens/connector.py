@@ -58,6 +58,9 @@ class View:
     """How much wider than wanted to read, where `time_column` is not the fact's own time (BigQuery filters jobs by creation, they count
     by end): the core keeps only facts whose time lies within the wanted window."""
     final_after: timedelta = timedelta(days=3)
+    is_snapshot: bool = False
+    """Shows the present only. `time_column` is then the UTC day it was read on (type day): the `.sql` neither selects nor filters it, the
+    live reader adds it, an export holds it; a pull covers the day it runs on and leaves the days before as they were read then."""
     essential: bool = False
     """Without it nothing can be priced."""
     grant: str = ""
@@ -187,6 +190,8 @@ class Connector(ABC):
     billing: ClassVar[Billing]
     dialect: ClassVar[str]
     """sqlglot's name of the warehouse's SQL, for transpiling the extraction queries to DuckDB."""
+    export_regions: ClassVar[bool] = False
+    """Whether an export may hold its views under `region-<r>/`; `<r>` then fills a column `region` that the files lack."""
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings

@@ -25,7 +25,17 @@ def daily(facts: Mapping[str, ir.Table], charges: ir.Table, attributions: ir.Tab
     differ by one in the 12th place). Queries, seconds and bytes count once, on the UTC day a query ended.
     """
     queries = facts["queries"].select(
-        "source", "query_id", "day", "user", "role", "shape", "pool", "account", "region", "execution_ms", "bytes_scanned"
+        "source",
+        "query_id",
+        "day",
+        "user",
+        "role",
+        "shape",
+        "pool",
+        "account",
+        "region",
+        "execution_ms",
+        "bytes_scanned",
     )
     # A query is attributed once, on the day it ended; objects and pools once a day.
     told = attributions.select(

@@ -26,16 +26,6 @@ DECIMAL_PLACES = 12
 MICROSECONDS_PER_HOUR = 3_600_000_000
 MICROSECONDS_PER_DAY = 24 * MICROSECONDS_PER_HOUR
 
-_TIMES = {
-    "queries": "ended_at",
-    "sessions": "opened_at",
-    "metering": "hour",
-    "pool_events": "at",
-    "usage": "started_at",
-    "runs": "started_at",
-    "materializations": "started_at",
-}
-
 
 @dataclass(frozen=True)
 class Column:
@@ -59,11 +49,6 @@ class Table:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
-
-    @property
-    def time(self) -> str:
-        """Column that a pull's window is about: rows of a feed are replaced where it lies within the window."""
-        return _TIMES.get(self.name, "day")
 
     def column(self, name: str) -> Column:
         for column in self.columns:

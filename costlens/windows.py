@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import ibis
 
 from costlens.connector import View
+from costlens.model import MICROSECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 HOUR = timedelta(hours=1)
 DEEP = timedelta(days=3)
@@ -16,6 +23,18 @@ SLICE = timedelta(days=7)
 #: Until this day of the month the month before is read again: vendors restate money until their books close.
 LAST_MONTH_UNTIL_DAY = 10
 DEEP_SUFFIX = ":deep"
+
+
+#: Column that says when a fact was; a fact table without one here counts by whole days.
+_TIMES = {
+    "queries": "ended_at",
+    "sessions": "opened_at",
+    "metering": "hour",
+    "pool_events": "at",
+    "usage": "started_at",
+    "runs": "started_at",
+    "materializations": "started_at",
+}
 
 
 @dataclass(frozen=True)
@@ -35,13 +54,13 @@ def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first:
     """
     cursor, deep_at = cursors.get(view.name), cursors.get(view.name + DEEP_SUFFIX)
     if cursor is None or deep_at is None:
-        return Window(first, now, is_deep=True)
+        return Window(_midnight(first), now, is_deep=True)
     if view.pull == "monthly":
         if now - cursor < MONTHLY_EVERY:
             return None
-        return Window(min(_money_start(now), cursor - DEEP), now, is_deep=True)
+        return Window(_midnight(min(_money_start(now), cursor - DEEP)), now, is_deep=True)
     if now - deep_at >= DEEP_EVERY:
-        return Window(min(cursor, now) - DEEP, now, is_deep=True)
+        return Window(_midnight(min(cursor, now) - DEEP), now, is_deep=True)
     if view.pull == "daily":
         return None
     return Window(_floor_hour(cursor - view.latency - HOUR), now)
@@ -54,6 +73,26 @@ def slices(window: Window, size: timedelta = SLICE) -> Iterator[Window]:
         until = min(_midnight(since) + size, window.until)
         yield Window(since, until, window.is_deep)
         since = until
+
+
+def within(rows: ir.Table, table: str, window: Window) -> ir.BooleanValue:
+    """Tell which rows of a fact table a pull of `window` answers for: its own are to be exactly these.
+
+    Lines of a whole day (bill, rates) belong to it where their day is not before the window's first, which begins at midnight.
+    """
+    since, until = microseconds(window.since), microseconds(window.until)
+    if table == "query_usage":
+        time = ibis.coalesce(rows.hour, rows.ended_at)
+    elif table in _TIMES:
+        time = rows[_TIMES[table]]
+    else:
+        return (rows.day >= since // MICROSECONDS_PER_DAY) & (rows.day <= (until - 1) // MICROSECONDS_PER_DAY)
+    return (time >= since) & (time < until)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware time as microseconds since 1970."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
 
 
 def _money_start(now: datetime) -> datetime:

@@ -1,0 +1,111 @@
+"""Compares what a pull brought with what the ledger holds: which days to write anew, and which days' money they may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+import ibis
+
+from costlens.engine import Engine
+from costlens.ingest import Staged
+from costlens.model import MICROSECONDS_PER_DAY, SHAPES, TABLES, Table
+from costlens.windows import Window, microseconds, within
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+#: Stored rows of a table on some days (None: all).
+Stored = Callable[[str, "Collection[int] | None"], "ir.Table"]
+
+
+@dataclass
+class Change:
+    """What changed in one fact table: `days` to be written anew with `rows`, `dirty` days whose money may change."""
+
+    days: set[int] = field(default_factory=set)
+    dirty: set[int] = field(default_factory=set)
+    rows: ir.Table | None = None
+
+
+def change_of(engine: Engine, stored: Stored, staged: Staged, name: str) -> Change:
+    """Return the change that the staged feeds of a fact table make.
+
+    A pull answers for the rows of its own feed within its window, for nothing else: the others of a day stay as they are.
+    A query makes every day dirty that it touches, any other fact its own.
+    """
+    table, change = TABLES[name], Change()
+    kept: list[Callable[[ir.Table], ir.BooleanValue]] = []
+    brought: list[ir.Table] = []
+    for feed, paths in staged.feeds(name).items():
+        window = staged.windows[feed]
+        before = stored(name, _days(window))
+        before = before.filter((before.feed == feed) & within(before, name, window))
+        after = engine.files(table, paths)
+        if name == SHAPES.name:
+            after = _merged_shapes(engine, before, after)
+        days = _changed_days(engine, table, before, after)
+        if days:
+            change.days |= days
+            change.dirty |= _touched(engine, table, before, after, days)
+        kept.append(_answered_by(name, feed, window))
+        brought.append(after)
+    if change.days:
+        old = stored(name, change.days)
+        outside = old.filter(~reduce(or_, [answered(old) for answered in kept]).fill_null(False))
+        rows = ibis.union(outside.select(*table.names), *(rows.select(*table.names) for rows in brought))
+        change.rows = rows.filter(rows.day.isin(sorted(change.days)))
+    return change
+
+
+def _answered_by(name: str, feed: str, window: Window) -> Callable[[ir.Table], ir.BooleanValue]:
+    return lambda rows: (rows.feed == feed) & within(rows, name, window)
+
+
+def _days(window: Window) -> range:
+    first = microseconds(window.since) // MICROSECONDS_PER_DAY
+    last = (microseconds(window.until) - 1) // MICROSECONDS_PER_DAY
+    # A fact's day may lie a day beside its time (a billing day of another zone, an hour of a query that ended later).
+    return range(first - 1, last + 2)
+
+
+def _changed_days(engine: Engine, table: Table, before: ir.Table, after: ir.Table) -> set[int]:
+    """Return the days whose rows differ as sets, by a digest that does not depend on their order."""
+    old, new = _digests(engine, table, before), _digests(engine, table, after)
+    return {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+
+
+def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[int, int]]:
+    columns = ", ".join(f'"{name}"' for name in table.names)
+    found = engine.connection.execute(
+        f"select day, count(*), sum(hash({columns})::hugeint) from ({engine.sql(rows)}) group by day"
+    ).fetchall()
+    return {day: (count, digest) for day, count, digest in found}
+
+
+def _touched(engine: Engine, table: Table, before: ir.Table, after: ir.Table, days: set[int]) -> set[int]:
+    if table.name not in {"queries", "query_usage"}:
+        return days
+    columns = list(table.names)
+    old, new = (rows.filter(rows.day.isin(sorted(days))).select(*columns) for rows in (before, after))
+    differing = ibis.union(old.difference(new), new.difference(old))
+    start = ibis.coalesce(differing.started_at, differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
+    end = ibis.coalesce(differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
+    spans = differing.select(
+        first=(start // MICROSECONDS_PER_DAY).cast("int32"), last=(end // MICROSECONDS_PER_DAY).cast("int32"), day="day"
+    ).distinct()
+    touched: set[int] = set()
+    for span in engine.rows(spans):
+        touched.update(range(span["first"], span["last"] + 1), (span["day"],))
+    return touched
+
+
+def _merged_shapes(engine: Engine, before: ir.Table, after: ir.Table) -> ir.Table:
+    """Keep every shape once seen: its sample is the least query id, whichever pull brought it."""
+    keys = ["source", "day", "feed", "shape", "database", "schema"]
+    both = ibis.union(before.select(*SHAPES.names), after.select(*SHAPES.names))
+    merged = both.group_by(keys).agg(text=both.text.argmin(both.query_id), query_id=both.query_id.min())
+    return engine.materialise(merged.select(*SHAPES.names), "shapes")

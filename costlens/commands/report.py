@@ -1,0 +1,45 @@
+"""`costlens report`: who spent what in a month, and whether the books balance."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from costlens.commands._options import config_option, open_config, open_ledger
+
+BY = ("team", "asset", "source", "pool", "category", "user", "shape", "service", "purpose", "environment", "method")
+
+
+@click.command()
+@config_option
+@click.option("--month", required=True, metavar="YYYY-MM", help="Billing month, as the vendor bills.")
+@click.option("--by", type=click.Choice(BY), default="team", show_default=True, help="What to group by.")
+@click.option("--team", help="Only what belongs to this team.")
+@click.option("--source", help="Only this source.")
+@click.option("--top", type=click.IntRange(1), default=25, show_default=True, help="Rows of the table; the rest is one line.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here instead of to the screen.")
+def command(
+    config_path: Path,
+    month: str,
+    by: str,
+    team: str | None,
+    source: str | None,
+    top: int,
+    form: str,
+    out: Path | None,
+) -> None:
+    """Print who spent what in a month, with the reconciliation under it."""
+    from costlens.report import Question, report
+    from costlens.render import RENDER
+
+    config = open_config(config_path)
+    with open_ledger(config) as ledger:
+        answer = ledger.read(lambda snapshot: report(ledger, snapshot, Question(month, by, team, source, top)))
+    text = RENDER[form](answer)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)

@@ -1,0 +1,53 @@
+"""`costlens sync`: pull, price and attribute."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from costlens.commands._options import config_option, open_config, open_ledger
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=timezone.utc) if at else None
+
+
+@click.command()
+@config_option
+@click.option("--source", "names", multiple=True, help="Only this source; may be repeated.")
+@click.option("--since", type=click.DateTime(_TIMES), help="Read again from here on (UTC), for repair and back-fill.")
+@click.option("--until", type=click.DateTime(_TIMES), help="Read until here (UTC, exclusive); default now.")
+@click.option("--as-of", type=click.DateTime(_TIMES), help="Judge what is final as of this time (UTC); default now.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def command(
+    config_path: Path,
+    names: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """Pull each source, price what changed, attribute it."""
+    from costlens.sync import Request, sync
+
+    config = open_config(config_path)
+    if not config.sources:
+        raise click.UsageError(f"{config_path}: no sources: `costlens init` shows how they are written")
+    now = datetime.now(timezone.utc)
+    request = Request(now=_utc(until) or now, as_of=_utc(as_of) or now, since=_utc(since), repair=bool(since or until))
+    with open_ledger(config) as ledger:
+        failed = False
+        for connector in config.sources:
+            if names and connector.settings.name not in names:
+                continue
+            summary = sync(config, ledger, connector, request, echo=lambda line: click.echo(line, err=True))
+            click.echo(summary.as_json() if as_json else summary.line())
+            failed = failed or summary.failed
+        for name in names:
+            config.source(name)
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,102 @@
+"""Turns what a connector reads into staged facts: Parquet files in the model's columns, checked, with no literal in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+
+from costlens.checks import sort_out
+from costlens.connector import Connector, Facts, View
+from costlens.engine import Engine, schema_of
+from costlens.errors import Problem, ViewUnavailable
+from costlens.model import QUERIES, SHAPES, TABLES, Column
+from costlens.texts import with_texts
+from costlens.windows import Window, within
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+#: Reads the rows of a view within [since, until), in chunks that fit into memory; raises ViewUnavailable.
+Read = Callable[[View, datetime, datetime], Iterable["ir.Table"]]
+
+
+@dataclass
+class Staged:
+    """What one pull of a source brought: files by (table, feed), the windows that were read, and what could not be used."""
+
+    source: str
+    files: dict[tuple[str, str], list[Path]] = field(default_factory=dict)
+    windows: dict[str, Window] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """View that may not be read -> what would allow it."""
+
+    def tables(self) -> list[str]:
+        return [name for name in TABLES if any(table == name for table, _ in self.files)]
+
+    def feeds(self, table: str) -> dict[str, list[Path]]:
+        return {feed: paths for (name, feed), paths in self.files.items() if name == table}
+
+
+class Stage:
+    """Writes the facts of one source below a folder; `keep_keys` are the tag and label keys that need no mask."""
+
+    def __init__(self, connector: Connector, engine: Engine, folder: Path, keep_keys: Sequence[str] = ()) -> None:
+        self.connector = connector
+        self.engine = engine
+        self.folder = folder
+        self.keep_keys = tuple(keep_keys)
+        self.staged = Staged(connector.settings.name)
+
+    def pull(self, read: Read, windows: Mapping[str, Window]) -> Staged:
+        """Read every view that has a window.
+
+        A view that may not be read is noted and left out, the others go on. Rows that cannot be are problems; facts outside the
+        window are left out, since a view may be read wider than wanted.
+        """
+        for view in self.connector.views:
+            if view.name not in windows:
+                continue
+            try:
+                self._view(view, read, windows[view.name])
+            except ViewUnavailable as error:
+                self.staged.missing[view.name] = error.remedy or str(error)
+        return self.staged
+
+    def _view(self, view: View, read: Read, window: Window) -> None:
+        files: dict[str, list[Path]] = {table: [] for table in self._tables_of(view)}
+        for number, rows in enumerate(read(view, window.since - view.margin, window.until)):
+            for facts in self.connector.normalise(view, rows):
+                for table, expression in self._final(facts):
+                    path = self.folder / f"{table}-{view.name}-{number}.parquet"
+                    kept = self._named(expression.filter(within(expression, table, window)), table, view.name)
+                    if self.engine.write(kept, TABLES[table], path):
+                        files[table].append(path)
+        for table, paths in files.items():
+            kept_paths, problems = sort_out(self.engine, TABLES[table], self.connector.settings.name, view.name, paths)
+            self.staged.files[(table, view.name)] = kept_paths
+            self.staged.problems.extend(problems)
+        self.staged.windows[view.name] = window
+
+    def _tables_of(self, view: View) -> list[str]:
+        """Name the fact tables of a view, also where it has no rows: what the ledger holds of it must then go."""
+        columns = [Column(c.name, "text" if c.type == "json" else c.type) for c in view.columns]
+        tables = [
+            facts.table for facts in self.connector.normalise(view, ibis.table(schema_of(columns), name=view.name))
+        ]
+        return [*tables, *([SHAPES.name] if QUERIES.name in tables else [])]
+
+    def _final(self, facts: Facts) -> list[tuple[str, ir.Table]]:
+        if facts.table != QUERIES.name:
+            return [(facts.table, facts.rows)]
+        queries, shapes = with_texts(facts.rows, self.connector.dialect, self.engine, self.keep_keys)
+        return [(QUERIES.name, queries), (SHAPES.name, shapes)]
+
+    def _named(self, rows: ir.Table, table: str, feed: str) -> ir.Table:
+        named = rows.mutate(source=ibis.literal(self.connector.settings.name), feed=ibis.literal(feed))
+        return named.select(*TABLES[table].names)

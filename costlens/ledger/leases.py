@@ -1,0 +1,93 @@
+"""The commit lease: one row with a rising token that says who may write, held until it expires."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+import sqlalchemy as sa
+
+from costlens.errors import LeaseLost, LedgerError
+from costlens.ledger.database import Database, leases, now_us
+
+_NAME = "commit"
+
+
+class Lease:
+    """The right to write, renewed by a thread until closed; `check` and `confirm` raise LeaseLost once it is another's.
+
+    A holder that dies leaves a lease that expires after `seconds`. A holder that was paused past that finds that the token
+    has risen, and whatever it wrote to the lake counts for nothing.
+    """
+
+    def __init__(self, database: Database, holder: str, *, seconds: float, wait: float) -> None:
+        self._database = database
+        self._holder = holder
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self.token = self._acquire(wait)
+        self._thread = threading.Thread(target=self._renew, name="costlens-lease", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+        with self._database.write() as connection:
+            connection.execute(self._mine().values(expires_at=0))
+
+    def check(self) -> None:
+        """Ask the database whether the lease is still ours, and renew it."""
+        if not self._lost.is_set():
+            with self._database.write() as connection:
+                self.confirm(connection)
+        else:
+            raise self._loss()
+
+    def confirm(self, connection: sa.Connection) -> None:
+        """Renew inside a transaction, which then holds the row's lock: nobody can take the lease before it ends."""
+        if connection.execute(self._renewal()).rowcount != 1:
+            self._lost.set()
+            raise self._loss()
+
+    def _loss(self) -> LeaseLost:
+        return LeaseLost(f"run of {self._holder} lost the commit lease to another run; nothing it wrote counts, start it again")
+
+    def _mine(self) -> sa.Update:
+        return sa.update(leases).where(leases.c.name == _NAME, leases.c.token == self.token)
+
+    def _renewal(self) -> sa.Update:
+        return self._mine().values(expires_at=now_us() + int(self._seconds * 1e6))
+
+    def _acquire(self, wait: float) -> int:
+        last = time.monotonic() + wait
+        while True:
+            with self._database.write() as connection:
+                taken = connection.execute(
+                    sa.update(leases)
+                    .where(leases.c.name == _NAME, leases.c.expires_at <= now_us())
+                    .values(token=leases.c.token + 1, holder=self._holder, expires_at=now_us() + int(self._seconds * 1e6))
+                )
+                row = connection.execute(sa.select(leases.c.token, leases.c.holder)).one()
+            if taken.rowcount == 1:
+                return int(row.token)
+            if time.monotonic() > last:
+                raise LedgerError(
+                    f"database {self._database.name}: {row.holder} has been writing for more than {wait:g} s; "
+                    "wait for it to end, then try again",
+                    permanent=False,
+                )
+            time.sleep(min(0.2, self._seconds / 5))
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self._seconds / 3):
+            try:
+                self.check()
+            except LeaseLost:
+                return
+            except LedgerError:
+                continue  # the database does not answer; the next step of the run will meet that itself

@@ -1,0 +1,189 @@
+"""Takes literals out of what is kept: statements, query tags and labels; what a known tool wrote about itself stays.
+
+Pure functions on text. A statement is cut into code, literals and comments by one regular expression per dialect
+family; nothing is parsed, so broken, truncated and vendor-specific SQL is masked as surely as any. In doubt, masked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from costlens.marks import (
+    LABEL_KEYS,
+    LABEL_PREFIXES,
+    TAG_KEYS,
+    compact,
+    is_kept,
+    json_object,
+    own_keys,
+    pairs_of,
+    plain,
+    read_comments,
+)
+
+MAX_TEXT = 4_000
+
+_QUOTED = r"(?<=')[^'\\]*(?:(?:''|\\.?)[^'\\]*)*'?"
+_TRIPLE = r"(?<={q}){q}{q}(?:[^{q}\\]|\\.?|{q}(?!{q}{q}))*(?:{q}{q}{q}|\Z)"
+_DOUBLE_STRING = r'(?<=")[^"\\]*(?:(?:""|\\.?)[^"\\]*)*"?'
+_DOUBLE_NAME = r'(?<=")[^"]*(?:""[^"]*)*"?'
+_BACKTICK = r"(?<=`)[^`]*`?"
+_NUMBER = r"(?<=\d)(?<![\w$]\d)[\w.]*(?:(?<=[eE])[+-]\d+)?"
+_DASHED_NAME = r"(?<=\w-\d)\d*(?=\.[^\W\d])(?!\.[eE]\d)"  # the 123 of the BigQuery project acme-123.dataset.table
+_DOLLARS = r"(?<=\$)\$.*?(?:\$\$|\Z)"
+_DASHES = r"(?<=-)-[^\r\n]*"
+_BLOCK = r"(?<=/)\*.*?(?:\*/|\Z)"
+_SLASHES = r"(?<=/)/[^\r\n]*"
+_HASH = r"(?<=#)[^\r\n]*"
+
+
+def _scanner(first: str, *kinds: str) -> re.Pattern[str]:
+    # A set of first characters in front lets the engine skip plain code quickly; each kind looks back at it.
+    return re.compile(f"([{first}](?:{'|'.join(kinds)}))", re.DOTALL)
+
+
+_DOUBLE_QUOTE_NAMES = _scanner(
+    r"'\"`$\d/\-", _QUOTED, _NUMBER, _DASHES, _BLOCK, _SLASHES, _DOUBLE_NAME, _BACKTICK, _DOLLARS
+)
+_DOUBLE_QUOTE_STRINGS = _scanner(
+    r"'\"`\d/\-#",
+    _TRIPLE.format(q="'"),
+    _TRIPLE.format(q='"'),
+    _QUOTED,
+    _DASHED_NAME,
+    _NUMBER,
+    _DASHES,
+    _BLOCK,
+    _DOUBLE_STRING,
+    _BACKTICK,
+    _HASH,
+)
+_STRING_DIALECTS = frozenset({"bigquery", "databricks", "spark", "spark2", "hive", "mysql"})
+_COMMENT_STARTS = ("--", "/*", "//", "#")
+_PREFIX = re.compile(r"(?<!\w)(?:[bexnr]|rb|br)\Z", re.IGNORECASE)
+# A `?` that opens a list: looking back from the literal is far faster than looking for `in (` in every statement.
+_LIST = re.compile(
+    r"\?(?:(?<=\Win \(\?)|(?<=\Win\(\?)|(?<=\Win \( \?)|(?<=\[\?))(?: ?, ?\?)+(?= ?[)\]])", re.IGNORECASE
+)
+_ROW = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+_ROWS = re.compile(rf"((?<!\w)values ?{_ROW})(?: ?, ?{_ROW})+", re.IGNORECASE)
+
+
+class Statement(NamedTuple):
+    """What is kept of a statement: masked text, hash of its shape, JSON object of a tool's comment."""
+
+    text: str
+    shape: str
+    mark: str | None
+
+
+def read_statement(text: str, dialect: str = "snowflake") -> Statement:
+    """Mask a statement, hash its shape and read its mark in one pass; `dialect` is sqlglot's name."""
+    masked, comments = _scan(text, dialect)
+    return Statement(masked[:MAX_TEXT], _hash(masked.lower(), 8), _mark(comments))
+
+
+def mask_text(text: str, dialect: str = "snowflake") -> str:
+    """Return the statement with every literal as `?`, without comments, white space folded, cut at 4,000 characters.
+
+    A list of literals and the rows of VALUES become one entry. Names stay: `"…"` is one on Snowflake, a string on BigQuery.
+    """
+    return _scan(text, dialect)[0][:MAX_TEXT]
+
+
+def shape_of(text: str, dialect: str = "snowflake") -> str:
+    """Return 16 hex digits, equal for statements that differ in literals, case, comments and white space only."""
+    return _hash(_scan(text, dialect)[0].lower(), 8)
+
+
+def mark_of(text: str, dialect: str = "snowflake") -> str | None:
+    """Return what a known tool says about itself in a comment of the statement, as a JSON object with key `tool`."""
+    return _mark(_scan(text, dialect)[1])
+
+
+def _scan(text: str, dialect: str) -> tuple[str, list[str]]:
+    if dialect in _STRING_DIALECTS:
+        scanner, double_is_string = _DOUBLE_QUOTE_STRINGS, True
+    else:
+        scanner, double_is_string = _DOUBLE_QUOTE_NAMES, False
+    pieces = scanner.split(text)
+    comments: list[str] = []
+    for at in range(1, len(pieces), 2):
+        piece = pieces[at]
+        first = piece[0]
+        if first == "`" or (first == '"' and not double_is_string):
+            if len(piece) < 2 or piece[-1] != first:  # cut off: no telling what it was
+                pieces[at] = "?"
+        elif piece.startswith(_COMMENT_STARTS):
+            comments.append(piece)
+            pieces[at] = " "
+        elif first.isdecimal() and double_is_string and pieces[at - 1][-1:] == "-" and pieces[at + 1][:1] == ".":
+            pass
+        else:
+            pieces[at] = "?"
+            before = pieces[at - 1]
+            if before and before[-1] in "bBeExXnNrR" and first in "'\"" and (prefix := _PREFIX.search(before)):
+                pieces[at - 1] = before[: prefix.start()]
+    masked = " ".join("".join(pieces).replace("\0", " ").split())
+    return _collapse(masked), comments
+
+
+def _collapse(masked: str) -> str:
+    if "?," in masked or "? ," in masked:
+        masked = _LIST.sub("?", masked)
+    return _ROWS.sub(r"\1", masked) if "), (" in masked or "),(" in masked or ") ," in masked else masked
+
+
+def _hash(text: str, size: int) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
+def _mark(comments: list[str]) -> str | None:
+    return compact(found) if comments and (found := read_comments(comments)) else None
+
+
+_MONTE_CARLO = re.compile(r"mc_monitor_id[=:]\s*\"?([0-9a-f\-]{36})")
+_KEY = re.compile(r"[A-Za-z_][\w.\-/]{0,62}")
+
+
+def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
+    """Return a query tag in which only known tools' keys and the keys in `keep` still have their values.
+
+    A JSON object or `k=v;k2=v2` comes back as a JSON object, other values as `?`; opaque text as `?` and a short hash, so
+    that equal tags stay equal. An empty tag is None.
+    """
+    if tag is None or not tag.strip():
+        return None
+    pairs = pairs_of(tag)
+    if pairs is None:
+        monitor = _MONTE_CARLO.search(tag)
+        return compact({"mc_monitor_id": monitor.group(1)}) if monitor else "?" + _hash(tag, 4)
+    wanted = {key.lower() for key in keep}
+    kept: dict[str, Any] = {}
+    for key, value in pairs.items():
+        if key == "_cl" and isinstance(value, dict):
+            kept[key] = own_keys(value)
+        else:
+            _keep(kept, key, value, is_known=is_kept(key, value, TAG_KEYS, wanted))
+    return compact(kept)
+
+
+def mask_labels(labels: str | None, keep: Collection[str] = ()) -> str | None:
+    """Return a JSON object of job labels with the values of known tools' labels and of those in `keep`, others as `?`."""
+    body = json_object(labels) if labels else None
+    if not body:
+        return None
+    wanted = {key.lower() for key in keep}
+    kept: dict[str, Any] = {}
+    for key, value in body.items():
+        is_known = key.startswith(LABEL_PREFIXES) or is_kept(key, value, LABEL_KEYS, wanted)
+        _keep(kept, key, value, is_known=is_known)
+    return compact(kept)
+
+
+def _keep(kept: dict[str, Any], key: str, value: Any, *, is_known: bool) -> None:
+    shown = plain(key, value) if is_known else None
+    kept[key if _KEY.fullmatch(key) else "?" + _hash(key, 4)] = "?" if shown is None else shown
