@@ -1,4 +1,4 @@
-"""What known tools write about themselves in comments, query tags and labels: how to know it, and the keys that are kept."""
+"""What known tools write about themselves in comments, query tags and labels: how it is known, which keys are kept."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def pairs_of(tag: str) -> dict[str, Any] | None:
 
 
 def plain(key: str, value: Any) -> Any:
-    """Return a value that may be kept: a number, a flag, a short name, a list of these; of a URL no query. Else None."""
+    """Return a value that may be kept: a number, a flag, a short name, a list of these, a bare URL; else None."""
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ _COMMENT_STARTS = ("--", "/*", "//", "#")
 _PREFIX = re.compile(r"(?<!\w)(?:[bexnr]|rb|br)\Z", re.IGNORECASE)
 # A `?` that opens a list: looking back from the literal is far faster than looking for `in (` in every statement.
 _LIST = re.compile(
-    r"\?(?:(?<=\Win \(\?)|(?<=\Win\(\?)|(?<=\Win \( \?)|(?<=\[\?))(?: ?, ?\?)+(?= ?[)\]])", re.IGNORECASE
+    r"\?(?:(?<=\Win \(\?)|(?<=\Win\(\?)|(?<=\Win \( \?)|(?<=\[\?))(?: ?, ?-?\?)+(?= ?[)\]])", re.IGNORECASE
 )
 _ROW = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 _ROWS = re.compile(rf"((?<!\w)values ?{_ROW})(?: ?, ?{_ROW})+", re.IGNORECASE)
@@ -83,20 +84,20 @@ class Statement(NamedTuple):
 def read_statement(text: str, dialect: str = "snowflake") -> Statement:
     """Mask a statement, hash its shape and read its mark in one pass; `dialect` is sqlglot's name."""
     masked, comments = _scan(text, dialect)
-    return Statement(masked[:MAX_TEXT], _hash(masked.lower(), 8), _mark(comments))
+    return Statement(masked[:MAX_TEXT], _shape(masked), _mark(comments))
 
 
 def mask_text(text: str, dialect: str = "snowflake") -> str:
     """Return the statement with every literal as `?`, without comments, white space folded, cut at 4,000 characters.
 
-    A list of literals and the rows of VALUES become one entry. Names stay: `"…"` is one on Snowflake, a string on BigQuery.
+    A list of literals and the rows of VALUES become one entry. Names stay (`"…"` is one on Snowflake, not on BigQuery).
     """
     return _scan(text, dialect)[0][:MAX_TEXT]
 
 
 def shape_of(text: str, dialect: str = "snowflake") -> str:
     """Return 16 hex digits, equal for statements that differ in literals, case, comments and white space only."""
-    return _hash(_scan(text, dialect)[0].lower(), 8)
+    return _shape(_scan(text, dialect)[0])
 
 
 def mark_of(text: str, dialect: str = "snowflake") -> str | None:
@@ -104,7 +105,7 @@ def mark_of(text: str, dialect: str = "snowflake") -> str | None:
     return _mark(_scan(text, dialect)[1])
 
 
-def _scan(text: str, dialect: str) -> tuple[str, list[str]]:
+def _scan(text: str, dialect: str) -> tuple[str, tuple[str, ...]]:
     if dialect in _STRING_DIALECTS:
         scanner, double_is_string = _DOUBLE_QUOTE_STRINGS, True
     else:
@@ -128,7 +129,7 @@ def _scan(text: str, dialect: str) -> tuple[str, list[str]]:
             if before and before[-1] in "bBeExXnNrR" and first in "'\"" and (prefix := _PREFIX.search(before)):
                 pieces[at - 1] = before[: prefix.start()]
     masked = " ".join("".join(pieces).replace("\0", " ").split())
-    return _collapse(masked), comments
+    return _collapse(masked), tuple(comments)
 
 
 def _collapse(masked: str) -> str:
@@ -137,12 +138,17 @@ def _collapse(masked: str) -> str:
     return _ROWS.sub(r"\1", masked) if "), (" in masked or "),(" in masked or ") ," in masked else masked
 
 
+def _shape(masked: str) -> str:
+    return _hash(masked.lower().replace("( ", "(").replace(" )", ")").replace(" ,", ",").rstrip("; "), 8)
+
+
 def _hash(text: str, size: int) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
-def _mark(comments: list[str]) -> str | None:
-    return compact(found) if comments and (found := read_comments(comments)) else None
+@lru_cache(maxsize=4096)  # the statements of one dbt node carry the same comment
+def _mark(comments: tuple[str, ...]) -> str | None:
+    return compact(found) if (found := read_comments(comments)) else None
 
 
 _MONTE_CARLO = re.compile(r"mc_monitor_id[=:]\s*\"?([0-9a-f\-]{36})")
@@ -152,8 +158,8 @@ _KEY = re.compile(r"[A-Za-z_][\w.\-/]{0,62}")
 def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
     """Return a query tag in which only known tools' keys and the keys in `keep` still have their values.
 
-    A JSON object or `k=v;k2=v2` comes back as a JSON object, other values as `?`; opaque text as `?` and a short hash, so
-    that equal tags stay equal. An empty tag is None.
+    A JSON object or `k=v;k2=v2` comes back as a JSON object, other values as `?`; opaque text as `?` and a short hash,
+    so that equal tags stay equal. An empty tag is None.
     """
     if tag is None or not tag.strip():
         return None
@@ -172,7 +178,7 @@ def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
 
 
 def mask_labels(labels: str | None, keep: Collection[str] = ()) -> str | None:
-    """Return a JSON object of job labels with the values of known tools' labels and of those in `keep`, others as `?`."""
+    """Return a JSON object of job labels in which only known tools' labels and those in `keep` have their values."""
     body = json_object(labels) if labels else None
     if not body:
         return None
