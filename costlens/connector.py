@@ -59,8 +59,8 @@ class View:
     by end): the core keeps only facts whose time lies within the wanted window."""
     final_after: timedelta = timedelta(days=3)
     is_snapshot: bool = False
-    """Shows the present only. `time_column` is then the UTC day it was read on (type day): the `.sql` neither selects nor filters it, the
-    live reader adds it, an export holds it; a pull covers the day it runs on and leaves the days before as they were read then."""
+    """Shows the present only. `time_column` is then the UTC day it was read on (type day): the `.sql` neither selects nor
+    filters it, the live reader adds it, an export holds it; a pull covers the day it runs on, earlier days stay."""
     essential: bool = False
     """Without it nothing can be priced."""
     grant: str = ""

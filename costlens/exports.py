@@ -1,7 +1,8 @@
 """Reads a folder of exported views through the connector's own extraction queries, on DuckDB.
 
-A view is `<view>.parquet`, `.csv`, `.csv.gz` or `.jsonl` (in lower case), or a folder `<view>/` of parts of one of these kinds;
-for a connector whose `export_regions` is set also under `region-<r>/`. Columns have the vendor's names in any case.
+A view is `<view>.parquet`, `.csv`, `.csv.gz` or `.jsonl` (in lower case), or a folder `<view>/` of parts of one of
+these kinds; for a connector whose `export_regions` is set also under `region-<r>/`. Columns have the vendor's names in
+any case.
 """
 
 from __future__ import annotations
@@ -59,9 +60,10 @@ class ExportReader:
         self._timezone = _zone(self._source, connector.settings.timezone)
 
     def rows(self, view: View, since: datetime, until: datetime) -> ir.Table:
-        """Return the view's rows of [since, until) with exactly `view.columns` in pipeline types, read when they are used.
+        """Return the view's rows of [since, until) with exactly `view.columns` in pipeline types, read when used.
 
-        Raises ViewUnavailable where no file holds the view, SourceError where a file cannot be read or has times without zone.
+        Raises ViewUnavailable where no file holds the view, SourceError where a file cannot be read or its times have
+        no zone.
         """
         source = self._typed_view(view)
         query = extraction(self._connector, view, source, since, until)
@@ -101,14 +103,14 @@ class ExportReader:
             made = casts(view.columns, found, self._timezone)
             if not any(cast.found for cast in made):
                 raise SourceError(
-                    f"{self._source}: {where} has no column of {view.name}; its first row must hold the vendor's column names"
+                    f"{self._source}: {where} has no column of {view.name}; "
+                    "its columns must have the vendor's names (a CSV file's in its first line)"
                 )
             deep = sum(path.stat().st_size for path in files.paths) <= DEEP_CHECK_BYTES
             check(self._engine, view, relation, made, self._problems, where, deep=deep)
         except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
-            raise SourceError(
-                f"{self._source}: {_culprit(files, error)} cannot be read ({_kind_of(error)}); export it again"
-            ) from None
+            reason = f"{_culprit(files, error)} cannot be read ({_kind_of(error)})"
+            raise SourceError(f"{self._source}: {reason}; export it again") from None
         return f"select {selected(made)} from {relation}"
 
     def _find(self, view: View) -> list[_Files]:
@@ -145,10 +147,10 @@ class ExportReader:
 
 
 def extraction(connector: Connector, view: View, source: str, since: datetime, until: datetime) -> str:
-    """Return the view's extraction query in DuckDB's SQL over the relation `source`, its two parameters filled in.
+    """Return the view's extraction query in DuckDB's SQL over the relation `source`, parameters filled in.
 
-    `?` and `:1`, `:2` are the window's since and until in this order, `@since` and `@until` by name. A day column's window is
-    widened to whole days. Queries of the present state (`is_snapshot`) have no window of their own and get one here.
+    `?` and `:1`, `:2` are the window's since and until in this order, `@since` and `@until` by name. A day column's
+    window is widened to whole days. Queries of the present state (`is_snapshot`) have no window and get one here.
     """
     day = next(c.type for c in view.columns if c.name == view.time_column) == "day"
     bounds = {"since": _bound(since, day=day, up=False), "until": _bound(until, day=day, up=True)}
@@ -172,7 +174,7 @@ def extraction(connector: Connector, view: View, source: str, since: datetime, u
     return tree.sql(dialect="duckdb")
 
 
-def _bound(at: datetime, *, day: bool, up: bool) -> exp.Expression:
+def _bound(at: datetime, *, day: bool, up: bool) -> exp.Expr:
     at = at.astimezone(timezone.utc)
     if not day:
         return sqlglot.parse_one(f"timestamptz '{at.isoformat(sep=' ')}'", read="duckdb")
@@ -182,7 +184,7 @@ def _bound(at: datetime, *, day: bool, up: bool) -> exp.Expression:
 
 
 def _relation(files: _Files, connection: duckdb.DuckDBPyConnection) -> str:
-    """Return what stands behind `from`; CSV and JSON values all as text, so that one odd value cannot change a column's type."""
+    """Return what stands behind `from`; CSV and JSON values as text: one odd value may not change the type."""
     listed = "[" + ", ".join(literal(str(path)) for path in files.paths) + "]"
     if files.kind == ".parquet":
         return f"read_parquet({listed}, union_by_name=true, hive_partitioning=false, binary_as_string=true)"
@@ -193,8 +195,9 @@ def _relation(files: _Files, connection: duckdb.DuckDBPyConnection) -> str:
         names = described(connection, f"read_json({listed}, {options}, sample_size=-1, union_by_name=true)")
         return f"read_json({listed}, {options}, columns={_texts(list(names))})"
     parts = [
-        f"select * from read_csv({literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', "
-        f"nullstr=['', '\\N'], strict_mode=true, max_line_size={_BLOCK * 16}, columns={_texts(_header(path))})"
+        f"select * from read_csv({literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', "
+        f"escape='\"', nullstr=['', '\\N'], strict_mode=true, max_line_size={_BLOCK * 16}, "
+        f"columns={_texts(_header(path))})"
         for path in files.paths
     ]
     return f"({' union all by name '.join(parts)})"

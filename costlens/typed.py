@@ -59,7 +59,7 @@ class Problems:
 
 @dataclass(frozen=True)
 class Cast:
-    """How one column of a view is made: `raw` and `typed` are SQL over the rows as they came, `naive` a condition or empty."""
+    """How a column is made: `raw` and `typed` are SQL over the rows as they came, `naive` a condition or empty."""
 
     column: ViewColumn
     found: str
@@ -145,8 +145,8 @@ def check(
 ) -> None:
     """Count what cannot be read of a relation; `deep` touches every value, so that a damaged file shows.
 
-    Raises SourceError for times without a zone, where none was configured. Rows without a required value and values of a wrong
-    type become problems; their samples hold the column's name and type only.
+    Raises SourceError for times without a zone, where none was configured. Rows without a required value and values of
+    a wrong type become problems; their samples hold the column's name and type only.
     """
     counts = ["count(*)"]
     for cast in made:
@@ -190,8 +190,8 @@ def typed(
 ) -> Iterator[ir.Table]:
     """Yield a live reader's batches as tables in pipeline types with exactly `view.columns`, about `rows` rows each.
 
-    Each table is a view over memory that is gone when the next is asked for; nothing is written. Times without a zone are UTC,
-    as the contract of `Reader.read` says.
+    Each table is a view over memory that is gone when the next is asked for; nothing is written. Times without a zone
+    are UTC, as the contract of `Reader.read` says.
     """
     for chunk in _chunks(batches, rows):
         held, name = engine.name(f"{view.name}_arrow"), engine.name(view.name)
@@ -253,7 +253,7 @@ def _instant(column: ViewColumn, raw: str, kind: str, timezone: str | None) -> C
 
 
 def _epoch(raw: str) -> str:
-    """Read a number of seconds, milli-, micro- or nanoseconds since 1970 by its size: each is good for the years 1973 to 5000."""
+    """Read seconds, milli-, micro- or nanoseconds since 1970, told apart by size: good for the years 1973 to 5000."""
     number = f"try_cast({raw} as decimal(38, 9))"
     return (
         f"case when abs({number}) < 1e11 then make_timestamptz(try_cast({number} * 1000000 as bigint)) "
