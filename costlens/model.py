@@ -167,7 +167,7 @@ units double
 METERING = _fact(
     "metering",
     "units a pool was billed for in one hour; day = UTC day of hour",
-    ("pool_id", "hour", "unit"),
+    ("pool_id", "hour", "service", "unit"),
     """
 pool_id text
 pool text
@@ -221,7 +221,7 @@ units decimal
 BILL = _fact(
     "bill",
     "what the vendor says is owed: day x service; day = the vendor's billing day",
-    ("day", "account", "region", "service", "unit", "kind", "currency"),
+    ("day", "account", "region", "service", "unit", "kind", "currency", "billing_period"),
     """
 account text
 region text
