@@ -8,6 +8,7 @@ A connector is one package `connectors/costlens_<warehouse>/`, registered under 
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ class Connector(ABC):
     """A warehouse: five declarations and three methods."""
 
     type: ClassVar[str]
-    Settings: ClassVar[type[SourceSettings]] = SourceSettings
+    Settings: ClassVar[builtins.type[SourceSettings]] = SourceSettings
     views: ClassVar[tuple[View, ...]]
     billing: ClassVar[Billing]
     dialect: ClassVar[str]
