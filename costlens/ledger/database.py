@@ -22,7 +22,7 @@ _BUSY_SECONDS = 30
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as microseconds since 1970: SQLite has no zones and PostgreSQL's follow the session."""
+    """An aware UTC datetime, kept as microseconds since 1970: SQLite has no zones, PostgreSQL's follow the session."""
 
     impl = sa.BigInteger
     cache_ok = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 
 import sqlalchemy as sa
@@ -15,10 +16,10 @@ _NAME = "commit"
 
 
 class Lease:
-    """The right to write, renewed by a thread until closed; `check` and `confirm` raise LeaseLost once it is another's.
+    """The right to write, renewed by a thread until closed; `check` and `confirm` raise LeaseLost once another has it.
 
-    A holder that dies leaves a lease that expires after `seconds`. A holder that was paused past that finds that the token
-    has risen, and whatever it wrote to the lake counts for nothing.
+    A holder that dies leaves a lease that expires after `seconds`. A holder that was paused past that finds that the
+    token has risen, and whatever it wrote to the lake counts for nothing.
     """
 
     def __init__(self, database: Database, holder: str, *, seconds: float, wait: float) -> None:
@@ -34,7 +35,9 @@ class Lease:
     def __enter__(self) -> Lease:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ended.set()
         self._thread.join()
         with self._database.write() as connection:
@@ -55,7 +58,9 @@ class Lease:
             raise self._loss()
 
     def _loss(self) -> LeaseLost:
-        return LeaseLost(f"run of {self._holder} lost the commit lease to another run; nothing it wrote counts, start it again")
+        return LeaseLost(
+            f"run of {self._holder} lost the commit lease to another run; nothing it wrote counts, start it again"
+        )
 
     def _mine(self) -> sa.Update:
         return sa.update(leases).where(leases.c.name == _NAME, leases.c.token == self.token)
@@ -70,7 +75,9 @@ class Lease:
                 taken = connection.execute(
                     sa.update(leases)
                     .where(leases.c.name == _NAME, leases.c.expires_at <= now_us())
-                    .values(token=leases.c.token + 1, holder=self._holder, expires_at=now_us() + int(self._seconds * 1e6))
+                    .values(
+                        token=leases.c.token + 1, holder=self._holder, expires_at=now_us() + int(self._seconds * 1e6)
+                    )
                 )
                 row = connection.execute(sa.select(leases.c.token, leases.c.holder)).one()
             if taken.rowcount == 1:
@@ -84,10 +91,7 @@ class Lease:
             time.sleep(min(0.2, self._seconds / 5))
 
     def _renew(self) -> None:
-        while not self._ended.wait(self._seconds / 3):
-            try:
+        while not self._ended.wait(self._seconds / 3) and not self._lost.is_set():
+            # A database that does not answer now may do so in time; if not, the next step of the run meets that itself.
+            with suppress(LedgerError):
                 self.check()
-            except LeaseLost:
-                return
-            except LedgerError:
-                continue  # the database does not answer; the next step of the run will meet that itself

@@ -31,7 +31,7 @@ def _revision(database: Database) -> str | None:
         found = connection.execute(sa.text("select version_num from alembic_version")).scalar()
     if found is not None and found > HEAD:
         raise LedgerError(
-            f"database {database.name}: written by a newer CostLens (schema {found}, this one knows {HEAD}); upgrade CostLens"
+            f"database {database.name}: written by a newer CostLens (schema {found}, ours is {HEAD}); upgrade CostLens"
         )
     return found
 

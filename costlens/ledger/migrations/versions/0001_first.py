@@ -1,4 +1,4 @@
-"""The first tables: snapshots with their cursors, dirty days and problems, the lease, the estates, and the ledger's id."""
+"""The first tables: snapshots with cursors, dirty days and problems, the lease, the estates, the ledger's id."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def upgrade() -> None:
         sa.Column("feed", text, primary_key=True),
         sa.Column("at", big, nullable=False),
     )
-    op.create_table(
-        "dirty", sa.Column("source", text, primary_key=True), sa.Column("day", integer, primary_key=True)
-    )
+    op.create_table("dirty", sa.Column("source", text, primary_key=True), sa.Column("day", integer, primary_key=True))
     op.create_table(
         "problems",
         sa.Column("snapshot", integer, primary_key=True),

@@ -1,0 +1,160 @@
+"""The writer: replaces partitions under the commit lease, then makes them the state in one database transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import ibis
+from deltalake import CommitProperties
+
+from costlens.engine import Engine
+from costlens.errors import LedgerEmpty, Problem
+from costlens.estate import Estate
+from costlens.ledger import partitions, snapshots
+from costlens.ledger.database import Database
+from costlens.ledger.lake import Lake
+from costlens.ledger.leases import Lease
+from costlens.ledger.snapshots import Cursors, Snapshot
+from costlens.model import TABLES
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+
+class Writer:
+    """One run's right to change the ledger; a context manager. What it replaces counts once `commit` returns.
+
+    On entry it takes the lease and puts every table whose head is newer than the last snapshot back to that snapshot:
+    what a killed run left never happened.
+    """
+
+    def __init__(
+        self, lake: Lake, database: Database, run_id: str, holder: str, *, lease_seconds: float, wait: float
+    ) -> None:
+        self._lake = lake
+        self._database = database
+        self._run_id = run_id
+        self._holder = holder
+        self._seconds = lease_seconds
+        self._wait = wait
+        self._stack = ExitStack()
+        self._versions: dict[str, int] = {}
+        self.base: Snapshot | None = None
+
+    def __enter__(self) -> Writer:
+        with ExitStack() as stack:
+            self._lease = stack.enter_context(
+                Lease(self._database, self._holder, seconds=self._seconds, wait=self._wait)
+            )
+            self._note = CommitProperties(
+                custom_metadata={"run_id": self._run_id, "token": str(self._lease.token)},
+                max_commit_retries=0,  # exactly the next version, or not at all
+            )
+            try:
+                self.base = snapshots.find(self._database, None, None)
+            except LedgerEmpty:
+                self.base = None
+            for name in TABLES:
+                self._versions[name] = self._start(name)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def _start(self, name: str) -> int:
+        version = self.base.versions.get(name, 0) if self.base else 0
+        if self._lake.prepare(name) == version:
+            return version
+        self._lease.check()
+        return self._lake.restore(name, version, self._note)
+
+    @overload
+    def replace(self, name: str, source: str, days: Collection[int], rows: ir.Table, engine: Engine) -> None: ...
+    @overload
+    def replace(
+        self, name: str, source: str, days: Collection[int], rows: pa.Table | pa.RecordBatchReader | Sequence[Path]
+    ) -> None: ...
+    def replace(self, name: str, source: str, days: Collection[int], rows: Any, engine: Engine | None = None) -> None:
+        """Put `rows` in place of the partitions (source, day in days) of a table, in one commit of the lake.
+
+        `rows` is an expression of `engine` in pipeline types, or Arrow rows or Parquet files in the lake's types;
+        columns of the model that they lack are null, and no rows empty the partitions. Days count from 1970.
+        Raises LeaseLost where another run has taken over, ValueError where a row lies outside the partitions named.
+        """
+        if not days:
+            return
+        self._lease.check()
+        version = self._lake.evolve(name, self._versions[name], self._note)
+        self._versions[name] = version
+        with ExitStack() as stack:
+            if engine is None:
+                engine = stack.enter_context(Engine())
+            expression = rows if isinstance(rows, ibis.Table) else partitions.expression_of(rows, TABLES[name], engine)
+            self._versions[name] = partitions.replace(
+                self._lake, name, version, source, days, expression, engine, self._note
+            )
+
+    def table(
+        self,
+        name: str,
+        engine: Engine,
+        *,
+        source: str | None = None,
+        days: Collection[int] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> ir.Table:
+        """Return a table as this writer has it now, before it is committed; parameters as in `Ledger.table`."""
+        selection = partitions.selection(source, days, since, until)
+        return partitions.read(self._lake, name, self._versions[name], engine, selection, columns)
+
+    def commit(
+        self,
+        as_of: datetime,
+        *,
+        cursors: Cursors | None = None,
+        problems: Sequence[Problem] = (),
+        dirty: Collection[tuple[str, int]] = (),
+        info: dict[str, Any] | None = None,
+        estate: Estate | None = None,
+    ) -> Snapshot:
+        """Make what was replaced the ledger's newest snapshot, together with everything given, or raise LeaseLost.
+
+        `cursors` moves those given; `problems` are all problems of this state; `dirty` are all (source, day) that are
+        still to be computed; without `estate` the last one stays.
+        """
+        with self._database.write() as connection:
+            self._lease.confirm(connection)
+            digest = self.base.estate if self.base else None
+            if estate is not None:
+                digest = snapshots.save_estate(connection, estate)
+            made = snapshots.insert(connection, self._run_id, as_of, dict(self._versions), info or {}, digest)
+            snapshots.save_cursors(connection, cursors or {})
+            snapshots.save_dirty(connection, dirty)
+            snapshots.save_problems(connection, made.id, problems)
+        self.base = made
+        return made
+
+    def vacuum(self, keep: dict[str, list[int]], *, retention_hours: int, full: bool) -> int:
+        """Delete files that no version in `keep` needs, and return how many; for `Ledger.maintain`."""
+        deleted = 0
+        for name in TABLES:
+            self._lease.check()
+            count, version = self._lake.vacuum(
+                name,
+                self._versions[name],
+                keep.get(name, []),
+                retention_hours=retention_hours,
+                full=full,
+                note=self._note,
+            )
+            deleted += count
+            self._versions[name] = version
+        return deleted
