@@ -218,6 +218,11 @@ class Connector(ABC):
         return ()
 
     @classmethod
+    def export_statement(cls, view: View) -> str | None:
+        """Return the statement that writes a view to files as `export:` reads them, None where the vendor has none."""
+        return None
+
+    @classmethod
     def sql(cls, view: View) -> str:
         """Return the extraction query of a view: `<package>/sql/<view>.sql`."""
         package = cls.__module__.partition(".")[0]

@@ -37,26 +37,31 @@ def daily(facts: Mapping[str, ir.Table], charges: ir.Table, attributions: ir.Tab
         "execution_ms",
         "bytes_scanned",
     )
-    # A query is attributed once, on the day it ended; objects and pools once a day.
+    money = _money(attributed(charges.filter(charges.day.isin(list(days))), attributions), queries)
+    activity = _activity(queries.filter(queries.day.isin(list(days))), charges, attributions)
+    rows = ibis.union(money.select(*DAILY.names), activity.select(*DAILY.names))
+    grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
+    return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
+
+
+def attributed(charges: ir.Table, attributions: ir.Table) -> ir.Table:
+    """Join charges with the attribution of their query, object or pool: a row per charge and share, units and money split by it.
+
+    Adds asset, rule_team, share, told_method, confidence, environment and purpose. A query is attributed once, on the day it ended;
+    objects and pools once a day.
+    """
     told = attributions.select(
         "subject_kind",
         "subject_id",
         "asset",
         "rule_team",
         "share",
-        "method",
+        "confidence",
         "environment",
         "purpose",
+        told_method="method",
         told_on=ibis.ifelse(attributions.subject_kind == "query", 0, attributions.day),
     )
-    money = _money(charges.filter(charges.day.isin(list(days))), queries, told)
-    activity = _activity(queries.filter(queries.day.isin(list(days))), charges, told)
-    rows = ibis.union(money.select(*DAILY.names), activity.select(*DAILY.names))
-    grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
-    return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
-
-
-def _money(charges: ir.Table, queries: ir.Table, told: ir.Table) -> ir.Table:
     kind = ibis.cases(
         (charges.query_id.notnull(), "query"),
         (charges.object_id.notnull(), "object"),
@@ -68,18 +73,19 @@ def _money(charges: ir.Table, queries: ir.Table, told: ir.Table) -> ir.Table:
         told_on=ibis.ifelse(charges.query_id.notnull(), 0, charges.day),
     )
     keys = ["subject_kind", "subject_id", "told_on"]
-    joined = rows.left_join(told, keys).drop(*(f"{key}_right" for key in keys), "method")
-    joined = joined.rename(method="method_right")
-    who = queries.select("query_id", "user", "role", "shape")
-    joined = joined.left_join(who, "query_id").drop("query_id_right")
+    joined = rows.left_join(told, keys).drop(*(f"{key}_right" for key in keys), *keys)
     share = joined.share.fill_null(1.0).cast("decimal(18, 12)")
-    cost = _part(joined.cost, share)
     return joined.mutate(
-        units=_part(joined.units, share),
-        cost=cost,
-        list_cost=_part(joined.list_cost, share),
-        provisional_cost=ibis.ifelse(joined.status == "final", ibis.literal(0).cast("decimal(38, 12)"), cost),
-        method=joined.method.fill_null("none"),
+        units=_part(joined.units, share), cost=_part(joined.cost, share), list_cost=_part(joined.list_cost, share)
+    )
+
+
+def _money(rows: ir.Table, queries: ir.Table) -> ir.Table:
+    who = queries.select("query_id", "user", "role", "shape")
+    joined = rows.left_join(who, "query_id").drop("query_id_right", "method")
+    return joined.mutate(
+        provisional_cost=ibis.ifelse(joined.status == "final", ibis.literal(0).cast("decimal(38, 12)"), joined.cost),
+        method=joined.told_method.fill_null("none"),
         queries=ibis.literal(0.0),
         runs=ibis.literal(0, type="int64"),
         seconds=ibis.literal(0.0),
@@ -92,7 +98,7 @@ def _part(value: ir.Value, share: ir.Value) -> ir.Value:
     return ibis.ifelse(share == 1, value, (value.cast("decimal(24, 12)") * share).cast("decimal(38, 12)"))
 
 
-def _activity(queries: ir.Table, charges: ir.Table, told: ir.Table) -> ir.Table:
+def _activity(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> ir.Table:
     """Count each query once, beside the money of its own kind."""
     own = charges.filter((charges.category == "query") & charges.query_id.notnull())
     line = own.group_by("query_id").agg(
@@ -103,7 +109,9 @@ def _activity(queries: ir.Table, charges: ir.Table, told: ir.Table) -> ir.Table:
         status=own.status.max(),
     )
     period = charges.group_by("day").agg(day_period=charges.billing_period.max())
-    mine = told.filter(told.subject_kind == "query")
+    mine = attributions.filter(attributions.subject_kind == "query").select(
+        "subject_id", "asset", "rule_team", "share", "method", "environment", "purpose"
+    )
     joined = queries.left_join(line, "query_id").drop("query_id_right")
     joined = joined.left_join(period, "day").drop("day_right")
     joined = joined.left_join(mine, joined.query_id == mine.subject_id)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from costlens.tagging.codec import decode_comment
+
 DBT_KEYS = frozenset(
     {
         "app",
@@ -105,8 +107,6 @@ _COMMENTS: tuple[tuple[str, Callable[[str, Mapping[str, Any]], bool], frozenset[
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 _VALUE = re.compile(r"[\w .:/@+\-|,=*]{0,300}")
 _QUERY_OF_URL = re.compile(r"[?#].*", re.DOTALL)
-_OWN_KEY = re.compile(r"[a-z]{1,3}")
-_OWN_COMMENT = re.compile(r"[\s/*\-#]*costlens\b[\s:=']*(.*?)[\s*/;']*\Z", re.DOTALL)
 _SIGIL = re.compile(r"(?:snowflake|bigquery)_dagster_dbt_v1_opaque_id\[\[\[([\w.:\-]{1,300})\]\]\]")
 _SQLMESH = re.compile(r"SQLMESH_(PLAN|RUN): ([\w\-]{1,100})")
 _METABASE = re.compile(r"Metabase:: (?:userID: \d+ )?queryType: (\w{1,40}) queryHash: ([0-9a-f]{1,80})")
@@ -124,9 +124,8 @@ def read_comments(comments: Sequence[str]) -> dict[str, Any]:
 
 
 def _read(comment: str) -> dict[str, Any]:
-    if own := _OWN_COMMENT.match(comment):
-        kept = own_keys(json_object(own.group(1)) or pairs_of(own.group(1).replace("'", "")) or {})
-        return {"tool": "costlens", "_cl": kept} if kept else {}
+    if own := decode_comment(comment):
+        return {"tool": "costlens", "_cl": own}
     if sigil := _SIGIL.search(comment):
         return {"tool": "dagster", "dagster_opaque_id": sigil.group(1)}
     if plan := _SQLMESH.search(comment):
@@ -172,12 +171,6 @@ def plain(key: str, value: Any) -> Any:
         kept = (plain(key, one) for one in value[:100] if not isinstance(one, list))
         return [one for one in kept if one is not None]
     return None
-
-
-def own_keys(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of our own tag may be kept."""
-    kept = {key: plain(key, value) for key, value in body.items() if _OWN_KEY.fullmatch(key)}
-    return {key: value for key, value in kept.items() if value is not None}
 
 
 def is_kept(key: str, value: Any, known: Collection[str], wanted: Collection[str]) -> bool:

@@ -19,11 +19,11 @@ from costlens.marks import (
     compact,
     is_kept,
     json_object,
-    own_keys,
     pairs_of,
     plain,
     read_comments,
 )
+from costlens.tagging.codec import decode_query_tag
 
 MAX_TEXT = 4_000
 
@@ -163,16 +163,15 @@ def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
     """
     if tag is None or not tag.strip():
         return None
-    pairs = pairs_of(tag)
-    if pairs is None:
-        monitor = _MONTE_CARLO.search(tag)
-        return compact({"mc_monitor_id": monitor.group(1)}) if monitor else "?" + _hash(tag, 4)
+    own, pairs = decode_query_tag(tag), pairs_of(tag)
+    kept: dict[str, Any] = {"_cl": own} if own else {}
+    if pairs is None and (monitor := _MONTE_CARLO.search(tag)):
+        kept["mc_monitor_id"] = monitor.group(1)
+    if pairs is None and not kept:
+        return "?" + _hash(tag, 4)
     wanted = {key.lower() for key in keep}
-    kept: dict[str, Any] = {}
-    for key, value in pairs.items():
-        if key == "_cl" and isinstance(value, dict):
-            kept[key] = own_keys(value)
-        else:
+    for key, value in (pairs or {}).items():
+        if not (own and (key == "_cl" or key.startswith("cl_"))):
             _keep(kept, key, value, is_known=is_kept(key, value, TAG_KEYS, wanted))
     return compact(kept)
 

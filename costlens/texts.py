@@ -35,7 +35,7 @@ def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence
     rows = rows.drop("mark", "shape", "lead", "trail")
     rows = _mapped(rows, "tag", "tag", engine, lambda tag: mask_tag(tag, keep_keys))
     rows = _mapped(rows, "labels", "labels", engine, lambda labels: mask_labels(labels, keep_keys))
-    rows = _mapped(rows, "comment", "mark", engine, mark_of).drop("comment")
+    rows = _mapped(rows, "comment", "mark", engine, lambda comment: mark_of(comment, dialect)).drop("comment")
     unhinted = rows.filter(rows.shape_hint.isnull()).select(text="text").distinct()
     own = _map(unhinted, "text", engine, lambda text: shape_of(text, dialect))
     rows = rows.mutate(own_text=ibis.ifelse(rows.shape_hint.isnull(), rows.text, ibis.null("string")))

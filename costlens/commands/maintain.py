@@ -11,7 +11,9 @@ from costlens.commands._options import config_option, open_config, open_ledger
 
 @click.command()
 @config_option
-@click.option("--keep-days", type=click.IntRange(1), default=7, show_default=True, help="Keep snapshots this young readable.")
+@click.option(
+    "--keep-days", type=click.IntRange(1), default=7, show_default=True, help="Keep snapshots this young readable."
+)
 @click.option("--full", is_flag=True, help="Also files that no table version knows (left by killed runs).")
 def command(config_path: Path, keep_days: int, full: bool) -> None:
     """Throw away old snapshots and the files that only they need."""

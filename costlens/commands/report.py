@@ -18,7 +18,9 @@ BY = ("team", "asset", "source", "pool", "category", "user", "shape", "service",
 @click.option("--by", type=click.Choice(BY), default="team", show_default=True, help="What to group by.")
 @click.option("--team", help="Only what belongs to this team.")
 @click.option("--source", help="Only this source.")
-@click.option("--top", type=click.IntRange(1), default=25, show_default=True, help="Rows of the table; the rest is one line.")
+@click.option(
+    "--top", type=click.IntRange(1), default=25, show_default=True, help="Rows of the table; the rest is one line."
+)
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here instead of to the screen.")
 def command(

@@ -1,0 +1,89 @@
+"""Looks at all that a sync needs: the ledger, each source's views, assets and teams, and the problems of the last syncs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from costlens.connector import Connector, Finding, View
+from costlens.engine import Engine
+from costlens.errors import CostLensError, LedgerEmpty, SourceError, ViewUnavailable
+from costlens.estates import load_estate
+from costlens.ingest import Read
+from costlens.sync import reader
+
+if TYPE_CHECKING:
+    from costlens.config import Config
+    from costlens.ledger import Ledger
+
+#: A probe asks for a span in which there is nothing to pay for reading.
+_PROBE = timedelta(hours=1)
+
+
+def check(config: Config, ledger: Ledger) -> Iterator[Finding]:
+    """Yield the findings, the ledger first."""
+    yield _ledger(ledger)
+    yield _estate(config)
+    if not config.sources:
+        yield Finding("sources", "warning", "none configured", "add one under `sources:` in costlens.yml")
+    for connector in config.sources:
+        yield from _source(connector)
+    for problem in ledger.problems():
+        sample = f" ({problem.sample})" if problem.sample else ""
+        yield Finding(f"{problem.source}: {problem.table}", "warning", f"{problem.count:,} × {problem.reason}{sample}")
+
+
+def _ledger(ledger: Ledger) -> Finding:
+    try:
+        snapshot = ledger.snapshot()
+    except LedgerEmpty:
+        return Finding("ledger", "ok", "empty", "run `costlens sync`")
+    return Finding("ledger", "ok", f"snapshot {snapshot.id}, as of {snapshot.as_of:%Y-%m-%d %H:%M} UTC")
+
+
+def _estate(config: Config) -> Finding:
+    try:
+        estate = load_estate(config.root.assets, config.root.teams, config.base)
+    except CostLensError as error:
+        return Finding("assets and teams", "error", str(error))
+    text = f"{len(estate.assets):,} assets, {len(estate.teams):,} teams, {len(estate.rules):,} rules"
+    if estate.conflicts:
+        return Finding(
+            "assets and teams", "warning", f"{text}; {len(estate.conflicts)} conflicts", "\n".join(estate.conflicts)
+        )
+    return Finding("assets and teams", "ok", text)
+
+
+def _source(connector: Connector) -> Iterable[Finding]:
+    name = connector.settings.name
+    yield from (
+        Finding(f"{name}: {found.what}", found.state, found.detail, found.remedy) for found in connector.check()
+    )
+    until = datetime.now(timezone.utc)
+    try:
+        with Engine() as engine, reader(connector, engine) as (read, problems):
+            for view in connector.views:
+                yield _view(name, view, read, engine, until)
+            for problem in problems():
+                yield Finding(
+                    f"{name}: {problem.table}",
+                    "warning",
+                    f"{problem.count:,} × {problem.reason} {problem.sample}".strip(),
+                )
+    except SourceError as error:
+        yield Finding(name, "error", str(error))
+
+
+def _view(source: str, view: View, read: Read, engine: Engine, until: datetime) -> Finding:
+    try:
+        for rows in islice(read(view, until - _PROBE, until), 1):
+            engine.rows(rows.limit(1))
+    except ViewUnavailable as error:
+        state = "error" if view.essential else "missing"
+        detail = f"{error}" + (f" ({view.purpose})" if view.purpose else "")
+        return Finding(f"{source}: {view.name}", state, detail, error.remedy or view.grant)
+    except SourceError as error:
+        return Finding(f"{source}: {view.name}", "error", str(error))
+    return Finding(f"{source}: {view.name}", "ok")

@@ -1,0 +1,205 @@
+"""`costlens sync`: pulls a source into a temporary folder, then, under the commit lease, makes one new state of the ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costlens.book import Booked, Books
+from costlens.engine import Engine
+from costlens.errors import Problem
+from costlens.estates import load_estate
+from costlens.exports import ExportReader
+from costlens.ingest import Read, Stage, Staged
+from costlens.settings.attribution import Settings as AttributionSettings
+from costlens.typed import typed
+from costlens.windows import DEEP_SUFFIX, SLICE, Window, slices, window_of
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.config import Config
+    from costlens.connector import Connector, View
+    from costlens.ledger import Ledger
+
+#: Vendors keep at most a year (BigQuery half of one); a first sync of a live source starts there.
+BACK_FILL = timedelta(days=365)
+#: An export is read as far back as it goes.
+EXPORT_START = datetime(2015, 1, 1, tzinfo=timezone.utc)
+
+Echo = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a sync is asked for: read up to `now`, judge finality as of `as_of`; `repair` reads again from `since`."""
+
+    now: datetime
+    as_of: datetime
+    since: datetime | None = None
+    repair: bool = False
+
+
+@dataclass
+class Summary:
+    """What a sync of one source did."""
+
+    source: str
+    snapshot: int | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    days_priced: int = 0
+    problems: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        return False
+
+    def line(self) -> str:
+        """Return what was done in one line, and one more for each thing a person should do."""
+        rows = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count) or "nothing new"
+        lines = [f"{self.source}: {rows}; {self.days_priced} days priced; snapshot {self.snapshot}"]
+        if self.problems:
+            lines.append(f"{self.source}: {self.problems:,} rows could not be used: `costlens check` lists them")
+        if self.missing:
+            lines.append(
+                f"{self.source}: views not read: {', '.join(sorted(self.missing))}: `costlens check` says what allows them"
+            )
+        lines.extend(
+            f"{self.source}: no price for {service}: add it under `rates:` of the source" for service in self.unpriced
+        )
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+
+def sync(
+    config: Config, ledger: Ledger, connector: Connector, request: Request, echo: Echo = lambda line: None
+) -> Summary:
+    """Pull one source and commit a new state of the ledger; long windows go in slices, each committed.
+
+    May be killed at any instant and run again: what was not committed never happened.
+    """
+    summary = Summary(connector.settings.name)
+    for windows in _plan(ledger, connector, request):
+        with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine() as engine:
+            with reader(connector, engine) as (read, problems):
+                staged = Stage(connector, engine, Path(folder), _keep_keys(config)).pull(read, windows)
+                staged.problems.extend(problems())
+            booked = _commit(config, ledger, connector, engine, staged, request)
+        _add(summary, staged, booked)
+        if len(windows) and request.since is None and booked.snapshot is not None:
+            echo(f"{connector.settings.name}: read until {max(w.until for w in windows.values()):%Y-%m-%d %H:%M} UTC")
+    return summary
+
+
+def _plan(ledger: Ledger, connector: Connector, request: Request) -> Iterator[Mapping[str, Window]]:
+    """Yield the windows of each commit."""
+    cursors = {feed: at for (source, feed), at in ledger.cursors().items() if source == connector.settings.name}
+    is_export = connector.settings.export is not None
+    first = request.since or (EXPORT_START if is_export else request.now - BACK_FILL)
+    if request.repair:
+        window = Window(_midnight(first), request.now, is_deep=True)
+        windows = {view.name: window for view in connector.views}
+    else:
+        found = {view.name: window_of(view, cursors, request.now, first) for view in connector.views}
+        windows = {name: window for name, window in found.items() if window is not None}
+    longest = max((w.until - w.since for w in windows.values()), default=timedelta(0))
+    if is_export or longest <= SLICE:
+        yield windows
+        return
+    whole = Window(min(w.since for w in windows.values()), request.now, is_deep=True)
+    for part in slices(whole):
+        yield {
+            name: Window(max(window.since, part.since), min(window.until, part.until), is_deep=True)
+            for name, window in windows.items()
+            if window.since < part.until and window.until > part.since
+        }
+
+
+@contextmanager
+def reader(connector: Connector, engine: Engine) -> Iterator[tuple[Read, Callable[[], list[Problem]]]]:
+    """Open a source, live or exported; yields how its views are read and what could not be."""
+    if connector.settings.export is not None:
+        export = ExportReader(connector, engine)
+        yield lambda view, since, until: [export.rows(view, since, until)], export.problems
+        return
+    found: list[Problem] = []
+    with connector.open() as live:
+
+        def read(view: View, since: datetime, until: datetime) -> Iterator[ir.Table]:
+            yield from typed(engine, view, live.read(view, since, until))
+
+        yield read, lambda: [*found, *live.missing_columns()]
+
+
+def _commit(
+    config: Config, ledger: Ledger, connector: Connector, engine: Engine, staged: Staged, request: Request
+) -> Booked:
+    run_id = uuid.uuid4().hex
+    estate = load_estate(config.root.assets, config.root.teams, config.base)
+    with ledger.write(run_id, f"{socket.gethostname()}:{os.getpid()}") as writer:
+        books = Books(ledger, writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
+        booked = books.enter(staged)
+        booked.snapshot = writer.commit(
+            as_of=request.as_of,
+            cursors=_cursors(staged),
+            problems=_problems(ledger, staged, booked),
+            estate=estate,
+            info=booked.info,
+        ).id
+    return booked
+
+
+def _cursors(staged: Staged) -> dict[tuple[str, str], datetime]:
+    moved = {(staged.source, feed): window.until for feed, window in staged.windows.items()}
+    deep = {(staged.source, feed + DEEP_SUFFIX): w.until for feed, w in staged.windows.items() if w.is_deep}
+    return {**moved, **deep}
+
+
+def _problems(ledger: Ledger, staged: Staged, booked: Booked) -> list[Problem]:
+    """Keep the problems of what was not read this time; a view that was read anew speaks for itself."""
+    read = {feed for feed, window in staged.windows.items() if window.is_deep}
+    kept = [
+        problem
+        for problem in ledger.problems()
+        if problem.source != staged.source or problem.table.rpartition(" from ")[2] not in read
+    ]
+    unpriced = [Problem(staged.source, "rates", f"no price for {service}") for service in booked.unpriced]
+    kept = [problem for problem in kept if problem.source != staged.source or problem.table != "rates"]
+    return list(dict.fromkeys([*kept, *staged.problems, *unpriced]))
+
+
+def _keep_keys(config: Config) -> tuple[str, ...]:
+    settings = config.section(AttributionSettings)
+    return (*settings.asset_keys, *settings.team_keys)
+
+
+def _add(summary: Summary, staged: Staged, booked: Booked) -> None:
+    for name, count in booked.rows.items():
+        summary.rows[name] = summary.rows.get(name, 0) + count
+    summary.snapshot = booked.snapshot or summary.snapshot
+    summary.days_priced += booked.days_priced
+    summary.problems += sum(problem.count for problem in staged.problems)
+    summary.missing.update(staged.missing)
+    summary.unpriced = tuple(sorted({*summary.unpriced, *booked.unpriced}))
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def describe(connector: Connector) -> dict[str, Any]:
+    """Return what a price depends on beside the facts, so that a change of it can be seen."""
+    return {"rates": [str(rate) for rate in connector.rates()], "billing": str(connector.billing)}
