@@ -116,6 +116,10 @@ MARKS = [
         "-- Metabase:: userID: 12 queryType: MBQL queryHash: 0af3\nselect 1",
         '{"queryHash":"0af3","queryType":"MBQL","tool":"metabase"}',
     ),
+    (
+        "select 1 /* cl_a=marts/orders cl_o=py */",
+        '{"_cl":{"a":["marts/orders"],"o":"py","v":1},"tool":"costlens"}',
+    ),
     ("/* SQLMESH_PLAN: 1ab2 */ select 1", '{"sqlmesh_plan":"1ab2","tool":"sqlmesh"}'),
     (
         'select 1 /* {"user":"u","url":"https://modeanalytics.com/a/reports/1","scheduled":true} */',
