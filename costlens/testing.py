@@ -95,7 +95,7 @@ class ConnectorContract:
     def build(self, **more: object) -> Connector:
         """Return the connector over the export."""
         given = {"name": "contract", "type": self.connector.type, "export": self.export, **self.settings, **more}
-        return self.connector(self.connector.Settings(**given))
+        return self.connector(self.connector.Settings.model_validate(given))
 
     def test_views_are_declared_in_full(self) -> None:
         views = self.connector.views
