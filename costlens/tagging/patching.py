@@ -1,0 +1,133 @@
+"""Patches database drivers when they are imported, and takes the patches out again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+from wrapt import FunctionWrapper, when_imported
+
+from costlens.tagging.guard import Wrapper, attempt, say_once
+
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver's module that is patched when it is imported, and the versions this was tested with: [since, below)."""
+
+    module: str
+    distribution: str
+    since: tuple[int, ...]
+    below: tuple[int, ...]
+    patch: Callable[[ModuleType], list[Undo]]
+    is_wanted: Callable[[], bool] = lambda: True
+
+
+_lock = RLock()
+_hooked: set[str] = set()
+_undo: dict[str, list[Undo]] = {}
+_is_on: bool | None = None  # None = nobody has said
+
+
+def instrument() -> None:
+    """Tag the statements of every supported driver from now on; does nothing where COSTLENS_DISABLED=1."""
+    attempt(None, _instrument)
+
+
+def instrument_by_use() -> None:
+    """Do as `instrument`, unless the program has said itself what it wants."""
+    if _is_on is None:
+        instrument()
+
+
+def uninstrument() -> None:
+    """Run every statement as it is written again."""
+    attempt(None, _uninstrument)
+
+
+def instrumented() -> tuple[str, ...]:
+    """Return the driver modules that are patched now."""
+    return tuple(sorted(_undo))
+
+
+def wrap(owner: type, name: str, wrapper: Wrapper) -> Undo:
+    """Wrap a method of a class; wrapping twice wraps once. Raises AttributeError where the class has no such method."""
+    original = owner.__dict__.get(name) or getattr(owner, name)
+    if getattr(original, "_self_costlens", False):
+        return lambda: None
+    is_live = [True]
+    wrapped: Any = FunctionWrapper(original, wrapper, enabled=lambda: is_live[0])
+    wrapped._self_costlens = True
+    is_own = name in owner.__dict__
+    setattr(owner, name, wrapped)
+
+    def undo() -> None:
+        is_live[0] = False  # another tool may have wrapped ours: then it stays, and does nothing
+        if owner.__dict__.get(name) is not wrapped:
+            return
+        if is_own:
+            setattr(owner, name, original)
+        else:
+            delattr(owner, name)
+
+    return undo
+
+
+def _instrument() -> None:
+    from costlens.tagging.drivers import DRIVERS
+
+    global _is_on
+    if os.environ.get("COSTLENS_DISABLED") == "1":
+        return
+    with _lock:
+        _is_on = True
+        for driver in DRIVERS:
+            if driver.module not in _hooked:
+                _hooked.add(driver.module)
+                when_imported(driver.module)(_hook(driver))
+            elif (module := sys.modules.get(driver.module)) is not None:
+                attempt(None, _patch, driver, module)
+
+
+def _hook(driver: Driver) -> Callable[[ModuleType], None]:
+    """Return what is called while the module is imported: an import of the user's must not fail either."""
+    return lambda module: attempt(None, _patch, driver, module)
+
+
+def _uninstrument() -> None:
+    global _is_on
+    with _lock:
+        _is_on = False
+        while _undo:
+            for undo in reversed(_undo.popitem()[1]):
+                attempt(None, undo)
+
+
+def _patch(driver: Driver, module: ModuleType) -> None:
+    with _lock:
+        if _is_on and driver.module not in _undo and driver.is_wanted() and _is_tested(driver):
+            _undo[driver.module] = driver.patch(module)
+
+
+def _is_tested(driver: Driver) -> bool:
+    """Whether the installed version is one that the patch was tested with; else say so."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, and most processes need it not
+
+    try:
+        text = version(driver.distribution)
+    except PackageNotFoundError:
+        return False
+    found = tuple(int(part) for part in text.split(".")[:3] if part.isdecimal())
+    if driver.since <= found < driver.below:
+        return True
+    since, below = (".".join(map(str, end)) for end in (driver.since, driver.below))
+    say_once(
+        driver.distribution, f"version {text} is not in the tested range {since} to below {below}; it is left alone"
+    )
+    return False
