@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from costlens.errors import LedgerError, Problem, UsageError
 from costlens.estate import Estate
 from costlens.ledger import partitions, snapshots
 from costlens.ledger.database import Database, ledgers
-from costlens.ledger.lake import Lake
+from costlens.ledger.lake import Lake, select
 from costlens.ledger.migrations import migrate
 from costlens.ledger.snapshots import Snapshot
 from costlens.ledger.writer import Writer
@@ -114,7 +114,7 @@ class Ledger:
         Narrowed to a source, to `days` (since 1970), to days in [since, until), to `columns`: only the files of those
         days are opened. Columns that an older ledger lacks are null.
         """
-        selection = partitions.selection(source, days, since, until)
+        selection = select(source, days, since, until)
         return partitions.read(self.lake, name, snapshot.versions.get(name), engine, selection, columns)
 
     def read(self, function: Callable[[Snapshot], Result]) -> Result:
@@ -171,21 +171,9 @@ class Ledger:
             old = [s.id for s in self.snapshots() if s.at < limit and s.id != base.id]
             with self.database.write() as connection:
                 snapshots.drop(connection, old)
-            keep = _versions(self.snapshots())
-            deleted = writer.vacuum(keep, retention_hours=retention_hours, full=full)
+            deleted = writer.vacuum(self.snapshots(), retention_hours=retention_hours, full=full)
             if not deleted:
                 return Maintenance(len(old), 0, base.id)
-            made = writer.commit(base.as_of, problems=self.problems(base), dirty=self.dirty(), info=_repeat(base))
+            info = {**base.info, "maintained": base.id}
+            made = writer.commit(base.as_of, problems=self.problems(base), dirty=self.dirty(), info=info)
             return Maintenance(len(old), deleted, made.id)
-
-
-def _versions(kept: Sequence[Snapshot]) -> dict[str, list[int]]:
-    versions: dict[str, set[int]] = {}
-    for snapshot in kept:
-        for name, version in snapshot.versions.items():
-            versions.setdefault(name, set()).add(version)
-    return {name: sorted(found) for name, found in versions.items()}
-
-
-def _repeat(base: Snapshot) -> dict[str, Any]:
-    return {**base.info, "maintained": base.id}

@@ -21,6 +21,13 @@ from costlens.model import TABLES, Table
 
 PARTITION = ["source", "day"]
 _EPOCH = date(1970, 1, 1)
+_CONFIGURATION: dict[str, str | None] = {
+    # An old snapshot needs old log files and deleted files' names, however old: `maintain` decides, not a timer.
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.deletedFileRetentionDuration": "interval 60 days",
+    # With a hundred commits between checkpoints, the default, opening a table takes twice as long.
+    "delta.checkpointInterval": "20",
+}
 _ARROW = {
     "text": pa.string(),
     "instant": pa.timestamp("us", "UTC"),
@@ -60,6 +67,11 @@ class Selection:
         )
 
 
+def select(source: str | None, days: Collection[int] | None, since: int | None, until: int | None) -> Selection:
+    """Return the partitions meant by the parameters of `Ledger.table`."""
+    return Selection(source, None if days is None else frozenset(days), since, until)
+
+
 def schema(table: Table) -> pa.Schema:
     """Return the Arrow schema of a table in the lake."""
     return pa.schema([(column.name, _ARROW[column.type]) for column in table.columns])
@@ -93,8 +105,8 @@ class Lake:
         with self.errors(name):
             return DeltaTable(self.uri(name), version=version, storage_options=self._options or None)
 
-    def prepare(self, name: str) -> int:
-        """Create the table if it is missing and return its head; refuse a lake that another database owns."""
+    def prepare(self, name: str) -> DeltaTable:
+        """Open a table at its head, made if it is missing; refuse a lake that another database owns."""
         with self.errors(name):
             try:
                 delta = self.open(name)
@@ -105,8 +117,7 @@ class Lake:
                     mode="ignore",
                     partition_by=PARTITION,
                     description=self._owner,
-                    # An old snapshot needs old log files, however old: `maintain` decides, not a timer.
-                    configuration={"delta.enableExpiredLogCleanup": "false"},
+                    configuration=_CONFIGURATION,
                     storage_options=self._options or None,
                 )
             if delta.metadata().description != self._owner:
@@ -114,53 +125,79 @@ class Lake:
                     f"lake {self.name}: belongs to another database; set `database` to the one it was written with, "
                     "or `lake` to an empty folder"
                 )
-            return int(delta.version())
+            return delta
 
-    def restore(self, name: str, version: int, note: CommitProperties) -> int:
-        """Make the head hold what `version` holds, and return the head."""
-        delta = self.open(name)
-        if delta.version() < version:
+    def restore(self, name: str, delta: DeltaTable, version: int, note: CommitProperties) -> None:
+        """Make the head, which `delta` is at, hold what `version` holds."""
+        head = delta.version()
+        if head < version:
             raise LedgerError(
-                f"lake {self.name}: table {name} is at version {delta.version()}, the last snapshot needs {version}; "
-                "restore the lake from a backup as new as the database"
+                f"lake {self.name}: table {name} is at version {head}, but the last snapshot needs {version}; "
+                "set `lake` to where it was, or restore a backup as new as the database"
             )
-        if delta.version() > version:
+        if head > version:
             with self.errors(name):
                 delta.restore(version, commit_properties=note)
-        return int(delta.version())
 
-    def evolve(self, name: str, version: int, note: CommitProperties) -> int:
-        """Add the columns of the model that the table lacks, and return the version that has them."""
-        delta = self.open(name, version)
+    def evolve(self, name: str, delta: DeltaTable, note: CommitProperties) -> None:
+        """Add the columns of the model that the table lacks."""
         with self.errors(name):
             there = {field.name for field in delta.schema().fields}
             missing = [field for field in schema(TABLES[name]) if field.name not in there]
-            if not missing:
-                return version
-            delta.alter.add_columns([Field.from_arrow(field) for field in missing], commit_properties=note)
-        return version + 1
+            if missing:
+                delta.alter.add_columns([Field.from_arrow(field) for field in missing], commit_properties=note)
+
+    def advance(self, name: str, delta: DeltaTable) -> None:
+        """Move `delta` on to the version that was just written, which must be its next; else LeaseLost."""
+        version = delta.version()
+        with self.errors(name):
+            delta.update_incremental()
+        if delta.version() != version + 1:
+            raise self._overtaken(name)
 
     def vacuum(
-        self, name: str, version: int, keep: list[int], *, retention_hours: int, full: bool, note: CommitProperties
-    ) -> tuple[int, int]:
-        """Delete files that neither `version` nor those in `keep` need; return how many, and the version after it.
+        self,
+        name: str,
+        delta: DeltaTable,
+        keep: Collection[int],
+        *,
+        retention_hours: int,
+        full: bool,
+        note: CommitProperties,
+    ) -> int:
+        """Delete files that neither `delta` nor the versions in `keep` need, and return how many.
 
-        `full` also deletes files that no version ever named. Versions in `keep` stay readable, whatever their age.
+        A file goes `retention_hours` after it was replaced; `full` also takes files that no version ever named.
         """
-        delta = self.open(name, version)
         options: dict[str, Any] = {
             "retention_hours": retention_hours,
             "enforce_retention_duration": False,
             "full": full,
-            "keep_versions": sorted({*keep, version}),
+            "keep_versions": sorted({*keep, delta.version()}),
         }
         with self.errors(name):
-            if not delta.vacuum(dry_run=True, **options):
-                return 0, version
-            deleted = delta.vacuum(dry_run=False, commit_properties=note, **options)
-            delta.update_incremental()
+            found = delta.vacuum(dry_run=True, **options)
+            # A replaced file stays listed for weeks after it was deleted, and each clean-up costs two commits.
+            if self.folder is not None:
+                found = [path for path in found if (self.folder / name / path).exists()]
+            if found:
+                delta.vacuum(dry_run=False, commit_properties=note, **options)
+                delta.update_incremental()
+        return len(found)
+
+    def trim(self, name: str, delta: DeltaTable, oldest: int) -> None:
+        """Delete the log before `oldest`, the first version needed; object stores keep it (they list from the end)."""
+        if self.folder is None:
+            return
+        log = self.folder / name / "_delta_log"
+        before = sorted(path for path in log.glob("[0-9]*") if int(path.name[:20]) < oldest)
+        if not before:
+            return
+        with self.errors(name):
+            self.open(name, oldest).create_checkpoint()
             delta.create_checkpoint()
-        return len(deleted), int(delta.version())
+            for path in before:
+                path.unlink()
 
     def select(self, name: str, version: int, selection: Selection) -> tuple[File, ...]:
         """Return the files of a table version that hold the selected partitions."""
@@ -194,11 +231,14 @@ class Lake:
                 f"lake {self.name}: table {name} is not there; was `lake` moved, or is its setting wrong?"
             ) from error
         except CommitFailedError as error:
-            raise LeaseLost(
-                f"lake {self.name}: another run wrote table {name}; nothing of this run counts, start it again"
-            ) from error
+            raise self._overtaken(name) from error
         except (DeltaError, OSError, pa.ArrowException) as error:
             raise LedgerError(f"lake {self.name}: table {name}: {self._line(error)}", permanent=False) from error
+
+    def _overtaken(self, name: str) -> LeaseLost:
+        return LeaseLost(
+            f"lake {self.name}: another run wrote table {name}; nothing of this run counts, start it again"
+        )
 
     def _line(self, error: BaseException) -> str:
         line = " ".join(str(error).split())
@@ -216,8 +256,3 @@ def _local(uri: str) -> Path | None:
     if parts.scheme == "file":
         return Path(unquote(parts.path)).resolve()
     return None if "://" in uri else Path(uri).resolve()
-
-
-def partition_filters(source: str, days: Collection[int]) -> list[tuple[str, str, Any]]:
-    """Return the filter that names the partitions (source, day in days)."""
-    return [("source", "=", source), ("day", "in", [iso(day) for day in sorted(days)])]

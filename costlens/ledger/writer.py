@@ -8,16 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import ibis
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable
 
 from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, Problem
 from costlens.estate import Estate
-from costlens.ledger import partitions, snapshots
+from costlens.ledger import snapshots
 from costlens.ledger.database import Database
-from costlens.ledger.lake import Lake
+from costlens.ledger.lake import Lake, select
 from costlens.ledger.leases import Lease
+from costlens.ledger.partitions import Replacement, of_arrow, read
 from costlens.ledger.snapshots import Cursors, Snapshot
 from costlens.model import TABLES
 
@@ -43,7 +43,7 @@ class Writer:
         self._seconds = lease_seconds
         self._wait = wait
         self._stack = ExitStack()
-        self._versions: dict[str, int] = {}
+        self._tables: dict[str, DeltaTable] = {}
         self.base: Snapshot | None = None
 
     def __enter__(self) -> Writer:
@@ -60,19 +60,20 @@ class Writer:
             except LedgerEmpty:
                 self.base = None
             for name in TABLES:
-                self._versions[name] = self._start(name)
+                self._tables[name] = self._start(name)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
-    def _start(self, name: str) -> int:
+    def _start(self, name: str) -> DeltaTable:
         version = self.base.versions.get(name, 0) if self.base else 0
-        if self._lake.prepare(name) == version:
-            return version
-        self._lease.check()
-        return self._lake.restore(name, version, self._note)
+        delta = self._lake.prepare(name)
+        if delta.version() != version:
+            self._lease.check()
+            self._lake.restore(name, delta, version, self._note)
+        return delta
 
     @overload
     def replace(self, name: str, source: str, days: Collection[int], rows: ir.Table, engine: Engine) -> None: ...
@@ -89,16 +90,14 @@ class Writer:
         """
         if not days:
             return
+        table, delta = TABLES[name], self._tables[name]
         self._lease.check()
-        version = self._lake.evolve(name, self._versions[name], self._note)
-        self._versions[name] = version
+        self._lake.evolve(name, delta, self._note)
         with ExitStack() as stack:
             if engine is None:
                 engine = stack.enter_context(Engine())
-            expression = rows if isinstance(rows, ibis.Table) else partitions.expression_of(rows, TABLES[name], engine)
-            self._versions[name] = partitions.replace(
-                self._lake, name, version, source, days, expression, engine, self._note
-            )
+                rows = engine.files(table, list(rows)) if isinstance(rows, Sequence) else of_arrow(rows, table, engine)
+            Replacement(table, source, frozenset(days), rows, engine).write(self._lake, delta, self._note)
 
     def table(
         self,
@@ -112,8 +111,8 @@ class Writer:
         columns: Sequence[str] | None = None,
     ) -> ir.Table:
         """Return a table as this writer has it now, before it is committed; parameters as in `Ledger.table`."""
-        selection = partitions.selection(source, days, since, until)
-        return partitions.read(self._lake, name, self._versions[name], engine, selection, columns)
+        selection = select(source, days, since, until)
+        return read(self._lake, name, self._tables[name].version(), engine, selection, columns)
 
     def commit(
         self,
@@ -135,26 +134,22 @@ class Writer:
             digest = self.base.estate if self.base else None
             if estate is not None:
                 digest = snapshots.save_estate(connection, estate)
-            made = snapshots.insert(connection, self._run_id, as_of, dict(self._versions), info or {}, digest)
+            made = snapshots.insert(connection, self._run_id, as_of, self._versions(), info or {}, digest)
             snapshots.save_cursors(connection, cursors or {})
             snapshots.save_dirty(connection, dirty)
             snapshots.save_problems(connection, made.id, problems)
         self.base = made
         return made
 
-    def vacuum(self, keep: dict[str, list[int]], *, retention_hours: int, full: bool) -> int:
-        """Delete files that no version in `keep` needs, and return how many; for `Ledger.maintain`."""
+    def _versions(self) -> dict[str, int]:
+        return {name: delta.version() for name, delta in self._tables.items()}
+
+    def vacuum(self, kept: Sequence[Snapshot], *, retention_hours: int, full: bool) -> int:
+        """Delete files that no kept snapshot needs, and return how many; for `Ledger.maintain`."""
         deleted = 0
-        for name in TABLES:
+        for name, delta in self._tables.items():
             self._lease.check()
-            count, version = self._lake.vacuum(
-                name,
-                self._versions[name],
-                keep.get(name, []),
-                retention_hours=retention_hours,
-                full=full,
-                note=self._note,
-            )
-            deleted += count
-            self._versions[name] = version
+            keep = {snapshot.versions[name] for snapshot in kept if name in snapshot.versions}
+            deleted += self._lake.vacuum(name, delta, keep, retention_hours=retention_hours, full=full, note=self._note)
+            self._lake.trim(name, delta, min(keep, default=0))
         return deleted
