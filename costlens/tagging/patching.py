@@ -116,18 +116,22 @@ def _patch(driver: Driver, module: ModuleType) -> None:
 
 
 def _is_tested(driver: Driver) -> bool:
-    """Whether the installed version is one that the patch was tested with; else say so."""
+    """Whether the installed version is one that the patch was tested with; where none of ours is, say so."""
     from importlib.metadata import PackageNotFoundError, version  # slow to import, and most processes need it not
+
+    from costlens.tagging.drivers import DRIVERS
 
     try:
         text = version(driver.distribution)
     except PackageNotFoundError:
         return False
     found = tuple(int(part) for part in text.split(".")[:3] if part.isdecimal())
-    if driver.since <= found < driver.below:
-        return True
-    since, below = (".".join(map(str, end)) for end in (driver.since, driver.below))
-    say_once(
-        driver.distribution, f"version {text} is not in the tested range {since} to below {below}; it is left alone"
-    )
-    return False
+    ranges = sorted({(each.since, each.below) for each in DRIVERS if each.distribution == driver.distribution})
+    if not any(since <= found < below for since, below in ranges):
+        tested = ", ".join(f"{_dotted(since)} to below {_dotted(below)}" for since, below in ranges)
+        say_once(driver.distribution, f"version {text} is left alone, it was tested with {tested}")
+    return driver.since <= found < driver.below
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))

@@ -137,7 +137,10 @@ _LOGIN = {
     "validityInSeconds": 3600,
     "masterValidityInSeconds": 14400,
     "sessionId": 1,
-    "parameters": [{"name": "AUTOCOMMIT", "value": True}, {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 65280}],
+    "parameters": [
+        {"name": "AUTOCOMMIT", "value": True},
+        {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 65280},
+    ],
     "sessionInfo": {"databaseName": "D", "schemaName": "S", "warehouseName": "W", "roleName": "R"},
     "displayUserName": "U",
 }

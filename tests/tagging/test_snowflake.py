@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 def connect(wire: Wire, **given: Any) -> Any:
+    if int(snowflake.connector.__version__.partition(".")[0]) >= 5:  # it warns where this is left open
+        given["enable_server_session_keep_alive_auto_detection"] = False
     return snowflake.connector.connect(
         account="acme",
         user="u",
@@ -76,9 +78,9 @@ def test_every_way_to_execute(wire: Wire, connection: Any) -> None:
         cursor.executemany("update t set a = %s", [(1,), (2,)])
         list(connection.execute_string("select 3; select 4"))
         cursor.execute("select 5", _statement_params={"DATE_INPUT_FORMAT": "AUTO"})
-    tagged = [s for s in wire.statements if "QUERY_TAG" in (s.get("parameters") or {})]
-    assert len(tagged) == 8 or [t for t in wire.texts if t not in {s["sqlText"] for s in tagged}] == []
-    for statement in tagged:
+    executed = [statement for statement in wire.statements if not statement.get("describeOnly")]
+    assert len(executed) == 8  # both updates, and one insert of two rows
+    for statement in executed:
         assert (codec.decode_query_tag(statement["parameters"]["QUERY_TAG"]) or {})["a"] == ["x"]
     assert wire.statements[-1]["parameters"]["DATE_INPUT_FORMAT"] == "AUTO"
 
