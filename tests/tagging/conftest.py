@@ -123,12 +123,15 @@ class _Handler(BaseHTTPRequestHandler):
                 "rows": [{"f": [{"v": "1"}]}],
                 "totalRows": "1",
             }
-        return {
+        if path.endswith("/datasets"):
+            return body
+        job = {
             "jobReference": body.get("jobReference") or {"projectId": "p", "jobId": "j", "location": "US"},
             "configuration": body.get("configuration") or {"query": {"query": "select 1"}},
             "status": {"state": "DONE"},
             "statistics": {},
         }
+        return {"job": job} if path.endswith("/cancel") else job
 
 
 _LOGIN = {

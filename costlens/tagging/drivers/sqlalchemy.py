@@ -26,9 +26,10 @@ def commented(statement: str) -> str:
         return statement
     before = statement.rstrip()
     end = ";" if before.endswith(";") else ""
-    before = before[: len(before) - len(end)]
+    before = before[: len(before) - len(end)].rstrip()
     # a comment that runs to the end of the line would swallow ours
-    gap = "\n" if "--" in before.rpartition("\n")[2] or "#" in before.rpartition("\n")[2] else " "
+    last = before.rpartition("\n")[2]
+    gap = "\n" if "--" in last or "#" in last else " "
     return f"{before}{gap}{text}{end}"
 
 
