@@ -114,6 +114,8 @@ class Billing:
     calendar: str = "UTC"
     """IANA zone of the vendor's billing day and month."""
     pool_unit: str = "credits"
+    pool_service: str | None = None
+    """Service that pools are metered under, for hours that are not metered yet."""
     size_rates: tuple[SizeRate, ...] = ()
     minimum_seconds: Mapping[str, int] = field(default_factory=dict)
     """Shortest billed time of a resume, by pool kind."""
@@ -126,6 +128,9 @@ class Billing:
     bill_services: Mapping[str, str] = field(default_factory=dict)
     """Service as metered -> service as billed, where the names differ."""
     list_rates: tuple[Rate, ...] = ()
+    details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> feeds of its usage lines, from the one that tells the whole to the one that tells the objects: they are
+    the same cost told twice. Per hour the first there is the money, the last there the lines (`costlens.details`)."""
     final_after: timedelta = timedelta(days=3)
     """After the end of a UTC day, when its weights no longer change."""
     rates_final_day: int = 10

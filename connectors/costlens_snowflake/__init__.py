@@ -1,0 +1,115 @@
+"""Snowflake: credits from its metering views, weights from its query views, money from its organization views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from costlens.connector import Connector, Facts, Finding, Rate, Reader, View
+from costlens_snowflake import billing, metering, money, queries
+from costlens_snowflake.settings import Rates, SnowflakeSettings
+from costlens_snowflake.views import VIEWS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["Snowflake", "SnowflakeSettings"]
+
+
+class Snowflake(Connector):
+    """A Snowflake account, live or exported."""
+
+    type = "snowflake"
+    Settings = SnowflakeSettings
+    views = VIEWS
+    billing = billing.BILLING
+    dialect = "snowflake"
+
+    @property
+    def _given(self) -> SnowflakeSettings:
+        return cast("SnowflakeSettings", self.settings)
+
+    def open(self) -> Reader:
+        """Connect; the driver is only needed here."""
+        from costlens_snowflake.live import SnowflakeReader
+
+        return SnowflakeReader(self._given, self.sql)
+
+    def normalise(self, view: View, rows: ir.Table) -> Sequence[Facts]:
+        """Turn rows into facts; rows of other accounts in organization views are left out."""
+        account = self._given.account
+        if "account_locator" in rows.columns:
+            rows = self._own(rows)
+        if view.name in metering.LINES:
+            return metering.lines(view.name, rows, account)
+        if view.name == "query_history":
+            return queries.queries(rows, account, texts=self._given.texts != "none")
+        if view.name in _WITHOUT_ACCOUNT:
+            return _WITHOUT_ACCOUNT[view.name](rows)
+        if view.name in _BILLS and _BILLS[view.name] != self._given.bill:
+            rows = rows.limit(0)
+        return _WITH_ACCOUNT[view.name](rows, account)
+
+    def rates(self) -> Sequence[Rate]:
+        """Return the configured prices, then the list prices of the edition where those are in the same currency."""
+        given = self._given.rates
+        listed = billing.list_rates(self._given.edition)
+        return listed if given is None else (*_configured(given), *(listed if given.currency == "USD" else ()))
+
+    def check(self) -> Iterable[Finding]:
+        """Warn of a password, and of a key file that others may read."""
+        if self._given.password is not None:
+            yield Finding(
+                f"{self.settings.name}: sign-in",
+                "warning",
+                "a password is used; Snowflake stops them for service users in 2026",
+                "use private_key_file, token or workload_identity",
+            )
+        key = self._given.private_key_file
+        if key is not None and key.exists() and key.stat().st_mode & 0o077:
+            yield Finding(f"{self.settings.name}: private key", "warning", f"others may read {key}", f"chmod 600 {key}")
+
+    def _own(self, rows: ir.Table) -> ir.Table:
+        account = self._given.account
+        if account is None:
+            return rows
+        name = account.partition(".")[0].upper()
+        names = {name, name.partition("-")[2]} - {""}
+        own = rows.account_locator.upper().isin(sorted(names))
+        for spelt in sorted(names):
+            own = own | (rows.account_name.upper().replace("-", "_") == spelt.replace("-", "_"))
+        nameless = rows.account_locator.isnull() & rows.account_name.isnull()
+        return rows.filter(own.fill_null(False) | nameless)
+
+
+def _configured(given: Rates) -> tuple[Rate, ...]:
+    return billing.rates(
+        "configured",
+        given.currency,
+        compute=given.compute,
+        storage=given.storage,
+        ai=given.ai,
+        transfer=given.transfer,
+    )
+
+
+_BILLS = {"usage_in_currency_daily": "currency", "focus_cost_usage_v1_3": "focus"}
+_WITHOUT_ACCOUNT = {
+    "query_attribution_history": queries.attribution,
+    "query_metering_history": queries.adaptive,
+    "sessions": queries.sessions,
+    "warehouse_events_history": metering.events,
+    "rate_sheet_daily": money.rates,
+}
+_WITH_ACCOUNT = {
+    "warehouse_metering_history": metering.warehouses,
+    "metering_history": metering.services,
+    "data_transfer_history": metering.transfers,
+    "cortex_ai_functions_usage_history": metering.ai_functions,
+    "metering_daily_history": money.credits_billed,
+    "usage_in_currency_daily": money.currency_billed,
+    "focus_cost_usage_v1_3": money.focus_billed,
+    "table_storage_metrics": money.tables,
+    "database_storage_usage_history": money.databases,
+    "storage_daily_history": money.accounts,
+}

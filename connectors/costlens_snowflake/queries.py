@@ -1,0 +1,179 @@
+"""Turns query, attribution, adaptive metering and session rows into facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from costlens.connector import Facts
+from costlens_snowflake.services import ACCELERATION_CREDITS, CREDITS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+MICROSECONDS_PER_DAY = 86_400_000_000
+#: ERROR_CODE of a cancelled statement; the message is the documented sign and may be missing from an export.
+_CANCELLED = ("604", "000604")
+_CANCELLED_TEXT = "SQL execution canceled"
+_NULL = ibis.null("string")
+
+
+def day_of(instant: ir.IntegerValue) -> ir.IntegerValue:
+    """Return the UTC day of an instant."""
+    return (instant // MICROSECONDS_PER_DAY).cast("int32")
+
+
+def size_name(size: ir.StringValue, kind: ir.StringValue) -> ir.StringValue:
+    """Return a warehouse size as the model names it: X-Small is XSMALL; Snowpark-optimised ones end in _SNOWPARK."""
+    name = size.upper().re_replace("[^A-Z0-9]", "")
+    return ibis.ifelse(kind.fill_null("").upper().startswith("SNOWPARK"), name + "_SNOWPARK", name)
+
+
+def queries(rows: ir.Table, account: str | None, *, texts: bool) -> list[Facts]:
+    """Return the query facts of QUERY_HISTORY.
+
+    A statement used warehouse compute where WAREHOUSE_SIZE is filled; the name alone is the session's. START_TIME is the
+    submission: execution starts after queueing, compiling and listing files, none of which uses compute.
+    """
+    waited = (
+        rows.queued_overload_time.fill_null(0)
+        + rows.queued_provisioning_time.fill_null(0)
+        + rows.queued_repair_time.fill_null(0)
+    )
+    begun = rows.start_time + (waited + _prepared(rows)) * 1000
+    ran = rows.warehouse_size.notnull()
+    changed = rows.rows_inserted.fill_null(0) + rows.rows_updated.fill_null(0) + rows.rows_deleted.fill_null(0)
+    spilled = rows.bytes_spilled_to_local_storage.fill_null(0) + rows.bytes_spilled_to_remote_storage.fill_null(0)
+    facts = rows.select(
+        day=day_of(rows.end_time),
+        query_id=rows.query_id,
+        parent_id=_NULL,  # in QUERY_ATTRIBUTION_HISTORY
+        root_id=_NULL,
+        session_id=rows.session_id,
+        transaction_id=rows.transaction_id.nullif("0"),
+        submitted_at=rows.start_time,
+        started_at=ibis.ifelse(begun < rows.end_time, begun, rows.end_time),
+        ended_at=rows.end_time,
+        queued_ms=waited,
+        execution_ms=rows.execution_time,
+        pool_id=ibis.ifelse(ran, rows.warehouse_id, _NULL),
+        pool=rows.warehouse_name,
+        pool_kind=_pool_kind(rows),
+        pool_size=size_name(rows.warehouse_size, rows.warehouse_type),
+        cluster=ibis.ifelse(ran, rows.cluster_number, _NULL),
+        account=ibis.literal(account, "string"),
+        region=_NULL,
+        database=rows.database_name,
+        schema=rows.schema_name,
+        statement_type=rows.query_type,
+        status=_status(rows),
+        error=rows.error_code.nullif(""),
+        user=rows.user_name,
+        role=rows.role_name,
+        tag=rows.query_tag.nullif(""),
+        labels=_NULL,
+        mark=_NULL,
+        shape=_NULL,
+        bytes_scanned=rows.bytes_scanned,
+        bytes_billed=ibis.null("int64"),
+        bytes_spilled=spilled,
+        slot_ms=ibis.null("int64"),
+        rows_written=changed,
+        overhead_units=rows.credits_used_cloud_services,
+        from_cache=ibis.ifelse(ran, False, ibis.null("boolean")),  # the view does not tell a cache from metadata
+        is_client_generated=rows.is_client_generated_statement,
+        targets=_NULL,
+        reads=_NULL,
+        destination_is_temporary=ibis.null("boolean"),
+        text=rows.query_text if texts else _NULL,
+        shape_hint=rows.query_parameterized_hash.nullif(""),
+    )
+    return [Facts("queries", facts)]
+
+
+def _prepared(rows: ir.Table) -> ir.IntegerValue:
+    return rows.compilation_time.fill_null(0) + rows.list_external_files_time.fill_null(0)
+
+
+def _pool_kind(rows: ir.Table) -> ir.StringValue:
+    kind, size = rows.warehouse_type.fill_null("").upper(), rows.warehouse_size.upper()
+    return ibis.cases(
+        (rows.warehouse_size.isnull(), "none"),
+        ((kind == "ADAPTIVE") | (size == "ADAPTIVE"), "adaptive"),
+        (kind == "INTERACTIVE", "interactive"),
+        else_="standard",
+    )
+
+
+def _status(rows: ir.Table) -> ir.StringValue:
+    status = rows.execution_status.lower()
+    cancelled = rows.error_code.isin(_CANCELLED) | rows.error_message.fill_null("").startswith(_CANCELLED_TEXT)
+    return ibis.cases(
+        (cancelled.fill_null(False), "cancelled"),
+        (status == "success", "success"),
+        (status.isin(["fail", "failed", "failed_with_error", "failed_with_incident", "incident"]), "failed"),
+        else_=_NULL,  # the list is open
+    )
+
+
+def attribution(rows: ir.Table) -> list[Facts]:
+    """Return what QUERY_ATTRIBUTION_HISTORY gives each query: whole-query figures, a procedure without its children's."""
+    accelerated = rows.filter(rows.credits_used_query_acceleration.notnull())
+    return [
+        Facts("query_usage", _usage(rows, CREDITS, rows.credits_attributed_compute)),
+        Facts(
+            "query_usage",
+            _usage(accelerated, ACCELERATION_CREDITS, accelerated.credits_used_query_acceleration),
+        ),
+    ]
+
+
+def _usage(rows: ir.Table, unit: str, units: ir.FloatingValue) -> ir.Table:
+    return rows.select(
+        day=day_of(rows.end_time),
+        query_id=rows.query_id,
+        parent_id=rows.parent_query_id,
+        root_id=rows.root_query_id,
+        pool_id=rows.warehouse_id,
+        pool=rows.warehouse_name,
+        hour=ibis.null("int64"),
+        started_at=rows.start_time,
+        ended_at=rows.end_time,
+        unit=ibis.literal(unit),
+        units=units,
+    )
+
+
+def adaptive(rows: ir.Table) -> list[Facts]:
+    """Return what QUERY_METERING_HISTORY gives each query of an adaptive warehouse in each hour; acceleration is inside."""
+    facts = rows.select(
+        day=day_of(rows.query_metering_hour),
+        query_id=rows.query_id,
+        parent_id=rows.parent_query_id,
+        root_id=rows.root_query_id,
+        pool_id=rows.warehouse_id,
+        pool=rows.warehouse_name,
+        hour=rows.query_metering_hour,
+        started_at=rows.query_start_time,
+        ended_at=rows.query_end_time,
+        unit=ibis.literal(CREDITS),
+        units=rows.credits_used_compute,
+    )
+    return [Facts("query_usage", facts)]
+
+
+def sessions(rows: ir.Table) -> list[Facts]:
+    """Return the sessions; the client tells its application and script in CLIENT_ENVIRONMENT."""
+    environment = rows.client_environment.cast("json")
+    application = environment["APPLICATION"].unwrap_as("string")
+    facts = rows.select(
+        day=day_of(rows.created_on),
+        session_id=rows.session_id,
+        opened_at=rows.created_on,
+        user=rows.user_name,
+        application=ibis.coalesce(application, rows.client_application_id),
+        path=environment["APPLICATION_PATH"].unwrap_as("string"),
+        driver=rows.client_application_id,
+    )
+    return [Facts("sessions", facts)]

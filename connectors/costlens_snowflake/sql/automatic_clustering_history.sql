@@ -1,0 +1,12 @@
+-- 1 row per object and hour
+select
+    start_time,
+    end_time,
+    credits_used,
+    table_id,
+    table_name,
+    schema_name,
+    database_name,
+    version
+from snowflake.account_usage.automatic_clustering_history
+where start_time >= ? and start_time < ?

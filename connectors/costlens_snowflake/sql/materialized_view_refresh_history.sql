@@ -1,0 +1,11 @@
+-- 1 row per object and hour
+select
+    start_time,
+    end_time,
+    credits_used,
+    table_id,
+    table_name,
+    schema_name,
+    database_name
+from snowflake.account_usage.materialized_view_refresh_history
+where start_time >= ? and start_time < ?

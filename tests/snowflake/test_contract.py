@@ -1,0 +1,29 @@
+"""Snowflake keeps the contract of a connector, on an export of every view it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from costlens_snowflake import Snowflake
+
+from costlens.testing import ConnectorContract
+
+
+class TestSnowflake(ConnectorContract):
+    connector = Snowflake
+    export = Path(__file__).parent / "export"
+    settings = {"account": "acme-prod", "bill": "currency"}
+    summed = frozenset({"usage_in_currency_daily", "focus_cost_usage_v1_3"})
+    partial = {
+        "metering_history": "warehouses are metered by warehouse_metering_history",
+        "warehouse_events_history": "events of single clusters",
+        "rate_sheet_daily": "rows of other accounts, rebates",
+        "usage_in_currency_daily": "rows of other accounts",
+        "storage_daily_history": "rows of other accounts",
+        "focus_cost_usage_v1_3": "another view is the bill",
+    }
+
+
+class TestSnowflakeBilledByFocus(TestSnowflake):
+    settings = {"account": "acme-prod", "bill": "focus"}
+    partial = {**TestSnowflake.partial, "usage_in_currency_daily": "another view is the bill", "focus_cost_usage_v1_3": ""}
