@@ -1,0 +1,158 @@
+"""Each function of ours is broken in turn: the user's statement runs as it was written, and gives what it gave."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import logging
+import pkgutil
+import types
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import snowflake.connector
+import sqlalchemy as sa
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+import costlens.tagging
+from costlens.tagging import context, patching
+
+if TYPE_CHECKING:
+    from tests.tagging.conftest import Wire
+
+#: The shield, and SQLAlchemy's hook that stands in it: what catches cannot be what fails.
+SHIELD = {"attempt", "_before_cursor_execute"}
+
+
+def modules() -> list[types.ModuleType]:
+    found = pkgutil.walk_packages(costlens.tagging.__path__, "costlens.tagging.")
+    return [costlens.tagging, *(import_module(each.name) for each in found if ".site" not in each.name)]
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every function and method of the package, lru_cached ones too."""
+    for module in modules():
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) != module.__name__ or name in SHIELD:
+                continue
+            if inspect.isclass(value):
+                for method in vars(value).values():
+                    if inspect.isfunction(method) and not method.__name__.startswith("__"):
+                        yield f"{module.__name__}.{name}.{method.__name__}", method
+            elif callable(value) and hasattr(value, "__qualname__"):
+                yield f"{module.__name__}.{name}", value
+
+
+FUNCTIONS = dict(functions())
+
+
+class Broken(RuntimeError):
+    """What a broken function raises."""
+
+
+def break_(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], calls: list[str]) -> None:
+    """Make the function raise wherever it is known by name."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        calls.append(function.__qualname__)
+        raise Broken("a secret 'literal'")
+
+    owners: list[Any] = [*modules(), context.asset, context.Context, context._Process]
+    for owner in owners:
+        for name, value in list(vars(owner).items()):
+            if value is function:
+                monkeypatch.setattr(owner, name, broken)
+
+
+class Users:
+    """A user's program: one statement in each database."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.snowflake = snowflake.connector.connect(
+            account="acme", user="u", password="p", host="localhost", port=wire.port, protocol="http"
+        )
+        options = ClientOptions(api_endpoint=f"http://localhost:{wire.port}")
+        self.bigquery = bigquery.Client(project="p", credentials=AnonymousCredentials(), client_options=options)  # type: ignore[no-untyped-call]
+        self.engine = sa.create_engine("sqlite://")
+
+    def run(self) -> None:
+        self.wire.requests.clear()
+        with costlens.asset("a/b", team="growth"):
+            assert self.snowflake.cursor().execute("select 1").fetchall() == [(1,)]  # type: ignore[union-attr]
+            self.snowflake.cursor().execute("alter session set query_tag = 'mine'")
+            assert [row["x"] for row in self.bigquery.query_and_wait("select 1")] == [1]
+            with self.engine.begin() as connection:
+                assert connection.exec_driver_sql("select 1 where '/* */' != :a", {"a": 1}).scalar_one() == 1
+        assert self.wire.texts == ["select 1", "alter session set query_tag = 'mine'"]
+        (job,) = self.wire.jobs
+        assert job["query"] == "select 1"
+
+    def close(self) -> None:
+        self.snowflake.close()
+        self.bigquery.close()  # type: ignore[no-untyped-call]
+        self.engine.dispose()
+
+
+@pytest.fixture
+def users(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Users]:
+    monkeypatch.setenv("COSTLENS_COMMENTS", "1")
+    made = Users(wire)
+    yield made
+    made.close()
+
+
+def test_whole_it_tags(users: Users) -> None:
+    users.run()
+    assert (users.wire.cl("select 1") or {})["a"] == ["a/b"]
+    assert users.wire.labels[0]["cl_a"] == "a_b"
+
+
+@pytest.mark.parametrize("when", ["before patching", "after patching"])
+def test_broken_statements_run_as_they_are(
+    users: Users, when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    reached: set[str] = set()
+    for name, function in FUNCTIONS.items():
+        calls: list[str] = []
+        if when == "after patching":
+            costlens.instrument()
+        with monkeypatch.context() as patch:
+            break_(patch, function, calls)
+            contextvars.copy_context().run(users.run)
+        if calls:
+            reached.add(name)
+        costlens.uninstrument()
+        patching._is_on = None
+        context._process.__init__(None)  # type: ignore[misc]  # a broken _exit leaves its block open
+    wanted = {"statement.query_tag", "caller.caller", "codec.labels", "context.current", "context.asset._enter"}
+    assert {f"costlens.tagging.{name}" for name in wanted} <= reached
+    assert len(reached) > 40
+    assert "secret" not in caplog.text
+
+
+def test_a_fault_is_said_once(users: Users, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    costlens.instrument()
+    break_(monkeypatch, FUNCTIONS["costlens.tagging.statement.subject"], [])
+    for _ in range(3):
+        users.run()
+    said = [record.getMessage() for record in caplog.records if record.name == "costlens"]
+    assert len(said) == len(set(said))
+    assert all("Broken" in message for message in said)
+
+
+def test_a_broken_logger_does_not_matter(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise Broken
+
+    costlens.instrument()
+    logging.getLogger("costlens").addHandler(handler := Handler())
+    break_(monkeypatch, FUNCTIONS["costlens.tagging.statement.subject"], [])
+    users.run()
+    logging.getLogger("costlens").removeHandler(handler)
