@@ -29,6 +29,8 @@ class Change:
     days: set[int] = field(default_factory=set)
     dirty: set[int] = field(default_factory=set)
     rows: ir.Table | None = None
+    count: int = 0
+    """Rows that were brought for the changed days."""
 
 
 def change_of(engine: Engine, stored: Stored, staged: Staged, name: str) -> Change:
@@ -47,7 +49,8 @@ def change_of(engine: Engine, stored: Stored, staged: Staged, name: str) -> Chan
         after = engine.files(table, paths)
         if name == SHAPES.name:
             after = _merged_shapes(engine, before, after)
-        days = _changed_days(engine, table, before, after)
+        days, count = _changed_days(engine, table, before, after)
+        change.count += count
         if days:
             change.days |= days
             change.dirty |= _touched(engine, table, before, after, days)
@@ -72,10 +75,11 @@ def _days(window: Window) -> range:
     return range(first - 1, last + 2)
 
 
-def _changed_days(engine: Engine, table: Table, before: ir.Table, after: ir.Table) -> set[int]:
-    """Return the days whose rows differ as sets, by a digest that does not depend on their order."""
+def _changed_days(engine: Engine, table: Table, before: ir.Table, after: ir.Table) -> tuple[set[int], int]:
+    """Return the days whose rows differ as sets, by a digest that does not depend on their order, and the rows they have now."""
     old, new = _digests(engine, table, before), _digests(engine, table, after)
-    return {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+    changed = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+    return changed, sum(new[day][0] for day in changed & new.keys())
 
 
 def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[int, int]]:

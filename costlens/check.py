@@ -81,9 +81,8 @@ def _view(source: str, view: View, read: Read, engine: Engine, until: datetime) 
         for rows in islice(read(view, until - _PROBE, until), 1):
             engine.rows(rows.limit(1))
     except ViewUnavailable as error:
-        state = "error" if view.essential else "missing"
         detail = f"{error}" + (f" ({view.purpose})" if view.purpose else "")
-        return Finding(f"{source}: {view.name}", state, detail, error.remedy or view.grant)
+        return Finding(f"{source}: {view.name}", "error" if view.essential else "missing", detail, error.remedy or view.grant)
     except SourceError as error:
         return Finding(f"{source}: {view.name}", "error", str(error))
     return Finding(f"{source}: {view.name}", "ok")

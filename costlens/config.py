@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from costlens import registry
-from costlens.connector import Connector, SourceSettings
+from costlens.connector import Connector
 from costlens.errors import ConfigError
 
 FILE_NAME = "costlens.yml"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,20 @@ class Engine:
             "select table_type from information_schema.tables where table_name = ?", [table.get_name()]
         ).fetchone()
         self.connection.execute(f"drop {'view' if kind and kind[0] == 'VIEW' else 'table'} if exists {name}")
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Drop the temporary tables that are made within the block, at its end."""
+        before = self._tables()
+        try:
+            yield
+        finally:
+            for name in self._tables() - before:
+                self.connection.execute(f"drop table if exists {_quote(name)}")
+
+    def _tables(self) -> set[str]:
+        found = self.connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
+        return {row[0] for row in found}
 
     def reader(self, expression: ir.Table, table: Table) -> pa.RecordBatchReader:
         """Run an expression and stream its rows in the lake's types and the model's column order."""

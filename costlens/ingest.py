@@ -71,9 +71,9 @@ class Stage:
     def _view(self, view: View, read: Read, window: Window) -> None:
         files: dict[str, list[Path]] = {table: [] for table in self._tables_of(view)}
         for number, rows in enumerate(read(view, window.since - view.margin, window.until)):
-            for facts in self.connector.normalise(view, rows):
+            for part, facts in enumerate(self.connector.normalise(view, rows)):
                 for table, expression in self._final(facts):
-                    path = self.folder / f"{table}-{view.name}-{number}.parquet"
+                    path = self.folder / f"{table}-{view.name}-{number}-{part}.parquet"
                     kept = self._named(expression.filter(within(expression, table, window)), table, view.name)
                     if self.engine.write(kept, TABLES[table], path):
                         files[table].append(path)

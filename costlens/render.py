@@ -46,11 +46,12 @@ def as_table(answer: Answer) -> str:
     for section in answer.sections:
         console.print()
         console.print(_lines(section, asked.by))
-        for line in section.reconciliation.lines():
-            console.print(Text(line))
     console.print()
     for line in _footer(answer):
         console.print(Text(line))
+    for section in answer.sections:
+        for line in section.reconciliation.lines():
+            console.print(Text(line))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

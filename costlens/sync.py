@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from costlens import exported
+from costlens.attribute import kept_keys
 from costlens.book import Booked, Books
 from costlens.engine import Engine
-from costlens.errors import Problem
+from costlens.errors import LedgerEmpty, Problem
 from costlens.estates import load_estate
 from costlens.exports import ExportReader
 from costlens.ingest import Read, Stage, Staged
 from costlens.settings.attribution import Settings as AttributionSettings
-from costlens.typed import typed
+from costlens.typed import Problems, typed
 from costlens.windows import DEEP_SUFFIX, SLICE, Window, slices, window_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from costlens.config import Config
     from costlens.connector import Connector, View
+    from costlens.estate import Estate
     from costlens.ledger import Ledger
 
 #: Vendors keep at most a year (BigQuery half of one); a first sync of a live source starts there.
@@ -92,40 +95,55 @@ def sync(
     May be killed at any instant and run again: what was not committed never happened.
     """
     summary = Summary(connector.settings.name)
-    for windows in _plan(ledger, connector, request):
+    estate = load_estate(config.root.assets, config.root.teams, config.base)
+    keep = kept_keys(estate, config.section(AttributionSettings))
+    seen = exported.look(connector)
+    for windows in _plan(ledger, connector, request, seen):
         with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine() as engine:
             with reader(connector, engine) as (read, problems):
-                staged = Stage(connector, engine, Path(folder), _keep_keys(config)).pull(read, windows)
+                staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
                 staged.problems.extend(problems())
-            booked = _commit(config, ledger, connector, engine, staged, request)
+            booked = _commit(config, ledger, connector, engine, staged, estate, request, seen)
         _add(summary, staged, booked)
         if len(windows) and request.since is None and booked.snapshot is not None:
             echo(f"{connector.settings.name}: read until {max(w.until for w in windows.values()):%Y-%m-%d %H:%M} UTC")
     return summary
 
 
-def _plan(ledger: Ledger, connector: Connector, request: Request) -> Iterator[Mapping[str, Window]]:
+def _plan(
+    ledger: Ledger, connector: Connector, request: Request, seen: exported.Seen
+) -> Iterator[Mapping[str, Window]]:
     """Yield the windows of each commit."""
-    cursors = {feed: at for (source, feed), at in ledger.cursors().items() if source == connector.settings.name}
-    is_export = connector.settings.export is not None
-    first = request.since or (EXPORT_START if is_export else request.now - BACK_FILL)
+    source = connector.settings.name
+    first = request.since or (EXPORT_START if connector.settings.export else request.now - BACK_FILL)
+    whole = Window(_midnight(first), request.now, is_deep=True)
     if request.repair:
-        window = Window(_midnight(first), request.now, is_deep=True)
-        windows = {view.name: window for view in connector.views}
+        windows = {view.name: whole for view in connector.views}
+    elif connector.settings.export:
+        windows = exported.windows_of(connector, _exports(ledger, source), seen, whole)
     else:
+        cursors = {feed: at for (name, feed), at in ledger.cursors().items() if name == source}
         found = {view.name: window_of(view, cursors, request.now, first) for view in connector.views}
         windows = {name: window for name, window in found.items() if window is not None}
-    longest = max((w.until - w.since for w in windows.values()), default=timedelta(0))
-    if is_export or longest <= SLICE:
+    longest = max((window.until - window.since for window in windows.values()), default=timedelta(0))
+    if connector.settings.export or longest <= SLICE:
         yield windows
         return
-    whole = Window(min(w.since for w in windows.values()), request.now, is_deep=True)
-    for part in slices(whole):
+    for part in slices(Window(min(window.since for window in windows.values()), request.now)):
         yield {
             name: Window(max(window.since, part.since), min(window.until, part.until), is_deep=True)
             for name, window in windows.items()
             if window.since < part.until and window.until > part.since
         }
+
+
+def _exports(ledger: Ledger, source: str) -> exported.Seen:
+    """Return which files the last sync of an export saw."""
+    try:
+        seen: exported.Seen = ledger.snapshot().info.get("sources", {}).get(source, {}).get("files", {})
+    except LedgerEmpty:
+        return {}
+    return seen
 
 
 @contextmanager
@@ -135,23 +153,29 @@ def reader(connector: Connector, engine: Engine) -> Iterator[tuple[Read, Callabl
         export = ExportReader(connector, engine)
         yield lambda view, since, until: [export.rows(view, since, until)], export.problems
         return
-    found: list[Problem] = []
+    found = Problems(connector.settings.name)
     with connector.open() as live:
 
         def read(view: View, since: datetime, until: datetime) -> Iterator[ir.Table]:
-            yield from typed(engine, view, live.read(view, since, until))
+            yield from typed(engine, view, live.read(view, since, until), found)
 
-        yield read, lambda: [*found, *live.missing_columns()]
+        yield read, lambda: [*found.all(), *live.missing_columns()]
 
 
 def _commit(
-    config: Config, ledger: Ledger, connector: Connector, engine: Engine, staged: Staged, request: Request
+    config: Config,
+    ledger: Ledger,
+    connector: Connector,
+    engine: Engine,
+    staged: Staged,
+    estate: Estate,
+    request: Request,
+    seen: exported.Seen,
 ) -> Booked:
     run_id = uuid.uuid4().hex
-    estate = load_estate(config.root.assets, config.root.teams, config.base)
     with ledger.write(run_id, f"{socket.gethostname()}:{os.getpid()}") as writer:
-        books = Books(ledger, writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
-        booked = books.enter(staged)
+        books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
+        booked = books.enter(staged, None if request.repair else seen)
         booked.snapshot = writer.commit(
             as_of=request.as_of,
             cursors=_cursors(staged),
@@ -170,20 +194,19 @@ def _cursors(staged: Staged) -> dict[tuple[str, str], datetime]:
 
 def _problems(ledger: Ledger, staged: Staged, booked: Booked) -> list[Problem]:
     """Keep the problems of what was not read this time; a view that was read anew speaks for itself."""
+    try:
+        known = ledger.problems()
+    except LedgerEmpty:
+        known = ()
     read = {feed for feed, window in staged.windows.items() if window.is_deep}
     kept = [
         problem
-        for problem in ledger.problems()
+        for problem in known
         if problem.source != staged.source or problem.table.rpartition(" from ")[2] not in read
     ]
     unpriced = [Problem(staged.source, "rates", f"no price for {service}") for service in booked.unpriced]
     kept = [problem for problem in kept if problem.source != staged.source or problem.table != "rates"]
     return list(dict.fromkeys([*kept, *staged.problems, *unpriced]))
-
-
-def _keep_keys(config: Config) -> tuple[str, ...]:
-    settings = config.section(AttributionSettings)
-    return (*settings.asset_keys, *settings.team_keys)
 
 
 def _add(summary: Summary, staged: Staged, booked: Booked) -> None:
@@ -198,8 +221,3 @@ def _add(summary: Summary, staged: Staged, booked: Booked) -> None:
 
 def _midnight(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def describe(connector: Connector) -> dict[str, Any]:
-    """Return what a price depends on beside the facts, so that a change of it can be seen."""
-    return {"rates": [str(rate) for rate in connector.rates()], "billing": str(connector.billing)}

@@ -52,6 +52,8 @@ def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first:
     `cursors` holds the end of the last pull by feed, and of the last deep one by feed + ":deep"; `first` is where a first
     sync starts. Hourly views go back by their latency and an hour, once a day three days, because rows come late.
     """
+    if view.is_snapshot:
+        return _today(view, cursors, now)
     cursor, deep_at = cursors.get(view.name), cursors.get(view.name + DEEP_SUFFIX)
     if cursor is None or deep_at is None:
         return Window(_midnight(first), now, is_deep=True)
@@ -64,6 +66,14 @@ def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first:
     if view.pull == "daily":
         return None
     return Window(_floor_hour(cursor - view.latency - HOUR), now)
+
+
+def _today(view: View, cursors: Mapping[str, datetime], now: datetime) -> Window | None:
+    """A view of the present is read once a UTC day, and speaks for that day only."""
+    cursor = cursors.get(view.name)
+    if cursor is not None and cursor >= _midnight(now):
+        return None
+    return Window(_midnight(now), now, is_deep=True)
 
 
 def slices(window: Window, size: timedelta = SLICE) -> Iterator[Window]:

@@ -15,11 +15,16 @@ MONTH = "2026-10"
 
 
 @click.command()
-@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(".costlens/demo"), show_default=True)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".costlens/demo"),
+    show_default=True,
+)
 def command(folder: Path) -> None:
     """Load the made-up month of a start-up (Snowflake and BigQuery), and print who spent what."""
     import costlens_sample
-
     from costlens.commands._options import open_config, open_ledger
     from costlens.render import as_table
     from costlens.report import Question, report
@@ -39,7 +44,7 @@ def command(folder: Path) -> None:
     click.echo(f"Done in {time.monotonic() - started:.1f} s. Look further:")
     for line in (
         f"costlens report --config {path} --month {MONTH} --by asset",
-        f"costlens sql --config {path} \"select day, sum(cost) from daily group by day order by day\"",
+        f'costlens sql --config {path} "select day, sum(cost) from daily group by day order by day"',
         f"costlens export charges --config {path} --out charges.parquet",
         f"costlens check --config {path}",
     ):

@@ -34,8 +34,8 @@ def command(
     out: Path | None,
 ) -> None:
     """Print who spent what in a month, with the reconciliation under it."""
-    from costlens.report import Question, report
     from costlens.render import RENDER
+    from costlens.report import Question, report
 
     config = open_config(config_path)
     with open_ledger(config) as ledger:

@@ -1,0 +1,257 @@
+"""Books a pull: changed facts make days dirty, dirty days are priced, attributed and summed anew, all under the commit lease."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from costlens.attribute import REACH_DAYS, attribute, rules_version
+from costlens.changes import Change, change_of
+from costlens.connector import Connector
+from costlens.daily import daily
+from costlens.engine import Engine
+from costlens.estate import Estate
+from costlens.ingest import Staged
+from costlens.model import FACTS, TABLES
+from costlens.price import Closure, closure, needs, price, query_spans, resolve_rates, turned_final, unpriced
+from costlens.settings.attribution import Settings as AttributionSettings
+from costlens.windows import microseconds
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.ledger import Writer
+
+#: Days are priced together as long as they hold about this many queries: it bounds the memory of one step.
+CHUNK_QUERIES = 1_000_000
+#: What a day shares queries with lies within: no query runs longer.
+LONGEST_QUERY_DAYS = 60
+#: Feed of the rates that pricing uses: one price a day, made of all that is known.
+RESOLVED = "resolved"
+#: Facts that no charge depends on.
+_NO_MONEY = {"sessions", "shapes", "runs", "materializations"}
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass
+class Booked:
+    """What one commit did to the ledger."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    days_priced: int = 0
+    unpriced: tuple[str, ...] = ()
+    snapshot: int | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class Books:
+    """Enters one source's staged facts into an open writer."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        connector: Connector,
+        engine: Engine,
+        estate: Estate,
+        settings: AttributionSettings,
+        as_of: datetime,
+    ) -> None:
+        self.writer, self.connector, self.engine = writer, connector, engine
+        self.estate, self.settings = estate, settings
+        self.source = connector.settings.name
+        self.as_of = microseconds(as_of)
+        self.info = dict(writer.base.info) if writer.base else {}
+        self.before: dict[str, Any] = self.info.get("sources", {}).get(self.source, {})
+        self.rules = rules_version(estate, settings)
+        self.prices = hashlib.sha256(repr((connector.rates(), connector.billing)).encode()).hexdigest()
+
+    def enter(self, staged: Staged, files: dict[str, Any] | None = None) -> Booked:
+        """Replace what changed, in the order facts, rates, charges, attributions, daily; nothing counts before the commit.
+
+        `files` is what an export's folder held, kept so that the next sync sees what changed.
+        """
+        booked = Booked()
+        dirty: set[int] = set()
+        for name in staged.tables():
+            change = change_of(self.engine, self._stored, staged, name)
+            booked.rows[name] = self._replace(name, change)
+            dirty |= change.dirty if name not in _NO_MONEY else set()
+        if self.before.get("prices") != self.prices:
+            dirty |= self._all_days()
+        dirty |= self._rates(dirty)
+        dirty |= turned_final(
+            self._all_days(), self.before.get("as_of", self.as_of), self.as_of, self.connector.billing
+        )
+        reach = self._closure(dirty)
+        retold = (
+            _around(dirty, REACH_DAYS) & self._all_days()
+            | set(reach.write)
+            | (self._all_days() if self.before.get("rules") != self.rules else set())
+        )
+        with tempfile.TemporaryDirectory(prefix="costlens-book-") as folder:
+            booked.unpriced = self._price(reach, Path(folder))
+            self._attribute(retold, Path(folder))
+            self._daily(retold, Path(folder))
+        booked.days_priced = len(reach.write)
+        booked.info = self._info(files)
+        return booked
+
+    def _info(self, files: dict[str, Any] | None) -> dict[str, Any]:
+        mine = {
+            "as_of": self.as_of,
+            "prices": self.prices,
+            "rules": self.rules,
+            "files": files if files is not None else self.before.get("files", {}),
+        }
+        return {
+            **self.info,
+            "sources": {**self.info.get("sources", {}), self.source: mine},
+            "types": {**self.info.get("types", {}), self.source: self.connector.type},
+        }
+
+    def _stored(self, name: str, days: Collection[int] | None) -> ir.Table:
+        return self.writer.table(name, self.engine, source=self.source, days=days)
+
+    def _replace(self, name: str, change: Change) -> int:
+        if change.rows is None:
+            return 0
+        self.writer.replace(name, self.source, change.days, change.rows, self.engine)
+        return change.count
+
+    def _all_days(self) -> set[int]:
+        """Return the days on which the source has facts that cost money, or charges."""
+        found: set[int] = set()
+        for name in ("queries", "metering", "usage", "bill", "charges"):
+            rows = self._stored(name, None)
+            found |= {row["day"] for row in self.engine.rows(rows.select("day").distinct())}
+        return found
+
+    def _rates(self, dirty: Collection[int]) -> set[int]:
+        """Resolve the prices of the months that hold dirty days, and return the days on which one changed."""
+        days = _months(dirty) & self._all_days()
+        if not days:
+            return set()
+        facts = {name: self._stored(name, days) for name in ("bill", "rates", "metering", "usage", "queries")}
+        facts["rates"] = facts["rates"].filter(facts["rates"].feed != RESOLVED)
+        wanted = needs(facts, self.connector.billing, days)
+        rows = resolve_rates(
+            self.engine.rows(facts["bill"]),
+            self.engine.rows(facts["rates"]),
+            self.connector.rates(),
+            self.engine.rows(wanted),
+            self.connector.billing,
+            days,
+            self.as_of,
+        )
+        return self._put_rates(rows, days)
+
+    def _put_rates(self, rows: Sequence[dict[str, Any]], days: set[int]) -> set[int]:
+        table = TABLES["rates"]
+        made = self.engine.register(
+            pa.table(
+                {
+                    name: pa.array([{**row, "source": self.source, "feed": RESOLVED}.get(name) for row in rows])
+                    for name in table.names
+                }
+            ),
+            "resolved",
+            table.columns,
+        )
+        stored = self._stored("rates", days)
+        old = stored.filter(stored.feed == RESOLVED).select(*table.names)
+        new = made.select(*table.names)
+        differing = old.difference(new).union(new.difference(old)).select("day").distinct()
+        changed = {row["day"] for row in self.engine.rows(differing)}
+        if changed:
+            rest = stored.filter((stored.feed != RESOLVED) & stored.day.isin(sorted(changed))).select(*table.names)
+            both = rest.union(new.filter(new.day.isin(sorted(changed))))
+            self.writer.replace("rates", self.source, changed, both, self.engine)
+        return changed
+
+    def _closure(self, dirty: set[int]) -> Closure:
+        if not dirty:
+            return Closure(frozenset(), frozenset())
+        around = range(min(dirty) - LONGEST_QUERY_DAYS, max(dirty) + LONGEST_QUERY_DAYS + 1)
+        spans = self.engine.rows(query_spans(self._stored("queries", around)))
+        return closure(
+            dirty,
+            [(span["first_day"], span["last_day"]) for span in spans],
+            calendar=self.connector.billing.calendar,
+        )
+
+    def _chunks(self, days: Collection[int]) -> Iterator[list[int]]:
+        """Yield runs of days that hold no more queries than one step can take."""
+        queries = self._stored("queries", days)
+        counts = {row["day"]: row["n"] for row in self.engine.rows(queries.group_by("day").agg(n=queries.count()))}
+        chunk: list[int] = []
+        held = 0
+        for day in sorted(days):
+            if chunk and held + counts.get(day, 0) > CHUNK_QUERIES:
+                yield chunk
+                chunk, held = [], 0
+            chunk.append(day)
+            held += counts.get(day, 0)
+        if chunk:
+            yield chunk
+
+    def _facts(self, days: Collection[int]) -> dict[str, ir.Table]:
+        facts = {name: self._stored(name, days) for name in FACTS}
+        facts["rates"] = facts["rates"].filter(facts["rates"].feed == RESOLVED)
+        return facts
+
+    def _price(self, reach: Closure, folder: Path) -> tuple[str, ...]:
+        missing: set[str] = set()
+        paths: list[Path] = []
+        for number, days in enumerate(self._chunks(reach.write)):
+            facts = self._facts(self._closure(set(days)).read)
+            with self.engine.scratch():
+                charges = price(
+                    facts, facts["rates"], self.connector.billing, days, self.as_of, self.engine.materialise
+                )
+                paths.append(folder / f"charges-{number}.parquet")
+                self.engine.write(charges, TABLES["charges"], paths[-1])
+            written = self.engine.files(TABLES["charges"], [paths[-1]])
+            missing |= {f"{row['service']} ({row['unit']})" for row in self.engine.rows(unpriced(written))}
+        self.writer.replace("charges", self.source, reach.write, paths)
+        return tuple(sorted(missing))
+
+    def _attribute(self, days: Collection[int], folder: Path) -> None:
+        paths: list[Path] = []
+        for number, chunk in enumerate(self._chunks(days)):
+            facts = self._facts(_around(chunk, REACH_DAYS))
+            with self.engine.scratch():
+                rows = attribute(facts, self.estate, self.settings, chunk, self.engine)
+                paths.append(folder / f"attributions-{number}.parquet")
+                self.engine.write(rows, TABLES["attributions"], paths[-1])
+        self.writer.replace("attributions", self.source, days, paths)
+
+    def _daily(self, days: Collection[int], folder: Path) -> None:
+        paths: list[Path] = []
+        for number, chunk in enumerate(self._chunks(days)):
+            read = self._closure(set(chunk)).read
+            facts = {"queries": self._stored("queries", read)}
+            rows = daily(facts, self._stored("charges", chunk), self._stored("attributions", read), chunk)
+            paths.append(folder / f"daily-{number}.parquet")
+            self.engine.write(rows, TABLES["daily"], paths[-1])
+        self.writer.replace("daily", self.source, days, paths)
+
+
+def _around(days: Collection[int], reach: int) -> set[int]:
+    """Return days and those within `reach` days of them."""
+    return {day + step for day in days for step in range(-reach, reach + 1)}
+
+
+def _months(days: Collection[int]) -> set[int]:
+    """Return all days of the months that hold `days`, and the day beside each: a billing day of another zone begins there."""
+    found: set[int] = set()
+    for first in {date.fromordinal(day + _EPOCH).replace(day=1) for day in days}:
+        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        found.update(range(first.toordinal() - _EPOCH - 1, following.toordinal() - _EPOCH + 1))
+    return found
