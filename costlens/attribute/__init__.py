@@ -1,0 +1,118 @@
+"""Attributes queries, objects and pools to assets and teams: evidence in order, the first that speaks wins.
+
+A method is one module with `NAME` and `speak(scene, voices)`, listed once in `METHODS`. It returns tables: key columns
+of `Scene.subjects` and the number of a verdict. `voices` is what the methods before it said; `decide` alone decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+
+from costlens.attribute import comment, parent, principal, tag, target
+from costlens.attribute.known import Known
+from costlens.attribute.scene import Scene
+from costlens.engine import schema_of
+from costlens.model import ATTRIBUTIONS, Column
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.attribute.verdicts import Outcome
+    from costlens.engine import Engine
+    from costlens.estate import Estate
+    from costlens.settings.attribution import Settings
+
+#: In order of precedence.
+METHODS = (tag, comment, parent, target, principal)
+
+#: A query may be attributed by others that ended this many days before or after it (its caller, its transaction).
+REACH_DAYS = 3
+_VERSION = 1
+_LABEL = "label:"
+
+
+def attribute(
+    facts: Mapping[str, ir.Table], estate: Estate, settings: Settings, days: Collection[int], engine: Engine
+) -> ir.Table:
+    """Return the ATTRIBUTIONS rows of `days` (days since 1970): of queries, of objects of usage lines, and of pools.
+
+    `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of
+    the days within `REACH_DAYS` of them. A subject has at least one row; its shares add up to 1, in decimals of 12
+    places too. The answer depends on facts, estate and settings alone.
+    """
+    scene = Scene(facts, Known(estate, settings), engine)
+    voices: dict[str, list[ir.Table]] = {}
+    for method in METHODS:
+        voices[method.NAME] = method.speak(scene, voices)
+    wanted = scene.subjects.filter(scene.subjects.day.isin([*days]))
+    heard, names = scene.hear(wanted, voices)
+    heard = scene.materialise(heard.select("source", "day", "kind", "subject_id", *names), "heard")
+    combinations, outcomes = scene.outcomes(heard, names)
+    columns = {name: [row[at] for row in combinations] for at, name in enumerate(names)}
+    numbered = scene.numbers({**columns, "outcome": range(len(combinations))}, "combinations")
+    answers = scene.register(_answers(outcomes), "outcomes", _ANSWER)
+    joined = heard.join(numbered, names).join(answers, "outcome").rename(subject_kind="kind")
+    joined = joined.mutate(rules_version=ibis.literal(rules_version(estate, settings)))
+    return joined.select(*ATTRIBUTIONS.names).cast(schema_of(ATTRIBUTIONS.columns))
+
+
+def rules_version(estate: Estate, settings: Settings) -> str:
+    """Return a hash of all that attribution depends on beside the facts."""
+    body = {**asdict(estate), "conflicts": (), "settings": settings.model_dump(), "version": _VERSION}
+    return blake2b(json.dumps(body, default=str, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def kept_keys(estate: Estate, settings: Settings) -> tuple[str, ...]:
+    """Return the keys of query tags and labels whose values attribution needs, so that they are not masked."""
+    rules = (rule.field.removeprefix(_LABEL) for rule in estate.rules if rule.field.startswith(_LABEL))
+    return tuple(sorted({*settings.asset_keys, *settings.team_keys, *rules}))
+
+
+_ANSWER = (
+    Column("outcome", "integer"),
+    *(
+        ATTRIBUTIONS.column(name)
+        for name in (
+            "asset",
+            "rule_team",
+            "share",
+            "method",
+            "confidence",
+            "evidence",
+            "environment",
+            "purpose",
+            "code_ref",
+            "code_version",
+        )
+    ),
+)
+
+
+def _answers(outcomes: list[Outcome]) -> pa.Table:
+    """Return one row per outcome and asset."""
+    rows = [
+        (
+            number,
+            *row,
+            outcome.method,
+            outcome.confidence,
+            outcome.evidence,
+            outcome.traits.environment,
+            outcome.traits.purpose,
+            outcome.traits.code_ref,
+            outcome.traits.code_version,
+        )
+        for number, outcome in enumerate(outcomes)
+        for row in outcome.rows
+    ]
+    types = {"integer": pa.int64(), "double": pa.float64(), "text": pa.string()}
+    return pa.table(
+        {c.name: pa.array([row[at] for row in rows], types[c.type]) for at, c in enumerate(_ANSWER)},
+    )

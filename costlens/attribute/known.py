@@ -1,0 +1,128 @@
+"""What the estate and the settings say, indexed the ways in which evidence names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import translate
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from costlens.estates import Relations
+from costlens.tagging.codec import asset_hash
+
+if TYPE_CHECKING:
+    from costlens.estate import Asset, Estate
+    from costlens.settings.attribution import Settings
+
+_NOT_A_LABEL = re.compile(r"[^a-z0-9_-]")
+_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
+_LABEL_LIMIT = 63
+
+
+class Known:
+    """Finds assets by key, hash, dbt node, relation and label, and environments by name."""
+
+    def __init__(self, estate: Estate, settings: Settings) -> None:
+        self.estate = estate
+        self.settings = settings
+        self.relations = Relations(estate.assets)
+        self._keys = {asset.key for asset in estate.assets}
+        self._nodes: dict[str, str] = {}
+        for asset in estate.assets:
+            if asset.dbt_node:
+                self._nodes.setdefault(asset.dbt_node, _charged(asset))
+        self._targets = _patterns(settings.targets)
+        self._users = _patterns(settings.users)
+
+    def asset(self, name: str) -> str:
+        """Return the key of the asset that a tag names by key or relation; an unknown name is kept: it is evidence."""
+        return name if name in self._keys else self.by_node(name) or self.relations.find(name) or name
+
+    def by_hash(self, digest: str) -> str | None:
+        """Return the key of the asset whose hash a tag carries."""
+        return self._hashes.get(digest)
+
+    def by_node(self, unique_id: str) -> str | None:
+        """Return the asset of a dbt node; a test belongs to what it tests."""
+        return self._nodes.get(unique_id)
+
+    def node_by_hash(self, digest: str) -> str | None:
+        """Return the dbt unique id whose hash a label carries."""
+        return self._node_hashes.get(digest)
+
+    def by_node_label(self, label: str) -> str | None:
+        """Return the asset of a dbt unique id that was made a label: lossy, so only where one asset is meant.
+
+        dbt replaces what a label may not hold by `_` and cuts at 63; older Fusion wraps the value in `_`.
+        """
+        candidates = self._node_labels.get(label) or self._node_labels.get(label.strip("_")) or set()
+        return next(iter(candidates)) if len(candidates) == 1 else None
+
+    def by_words(self, *names: str) -> str | None:
+        """Return the asset whose key is one of the names, whatever stands between their words."""
+        for name in names:
+            candidates = self._words.get(_words(name), set())
+            if len(candidates) == 1:
+                return next(iter(candidates))
+        return None
+
+    def team(self, name: str) -> str:
+        """Return the team as the estate writes it."""
+        return self._teams.get(name.lower(), name)
+
+    def environment_of_target(self, target: str) -> str | None:
+        """Return the environment of a dbt target."""
+        return _first(self._targets, target)
+
+    def environment_of_user(self, user: str) -> str | None:
+        """Return the environment that a user works for."""
+        return _first(self._users, user)
+
+    @cached_property
+    def _hashes(self) -> Mapping[str, str]:
+        return {asset_hash(asset.key): _charged(asset) for asset in self.estate.assets}
+
+    @cached_property
+    def _node_hashes(self) -> Mapping[str, str]:
+        return {asset_hash(node): node for node in self._nodes}
+
+    @cached_property
+    def _node_labels(self) -> Mapping[str, set[str]]:
+        labels: dict[str, set[str]] = {}
+        for node, key in self._nodes.items():
+            labels.setdefault(_NOT_A_LABEL.sub("_", node.lower())[:_LABEL_LIMIT], set()).add(key)
+        return labels
+
+    @cached_property
+    def _words(self) -> Mapping[str, set[str]]:
+        words: dict[str, set[str]] = {}
+        for asset in self.estate.assets:
+            words.setdefault(_words(asset.key), set()).add(_charged(asset))
+        return words
+
+    @cached_property
+    def _teams(self) -> Mapping[str, str]:
+        return {team.name.lower(): team.name for team in self.estate.teams}
+
+
+def _charged(asset: Asset) -> str:
+    """Return whose cost an asset's is: a test's is the tested asset's."""
+    return asset.upstream[0] if asset.kind == "test" and asset.upstream else asset.key
+
+
+def _words(name: str) -> str:
+    return _NOT_A_WORD.sub("-", name.lower()).strip("-")
+
+
+def glob(pattern: str) -> re.Pattern[str]:
+    """Return a case-insensitive glob as a regular expression."""
+    return re.compile(translate(pattern), re.IGNORECASE)
+
+
+def _patterns(by_environment: Mapping[str, list[str]]) -> list[tuple[str, list[re.Pattern[str]]]]:
+    return [(environment, [glob(pattern) for pattern in patterns]) for environment, patterns in by_environment.items()]
+
+
+def _first(patterns: list[tuple[str, list[re.Pattern[str]]]], name: str) -> str | None:
+    return next((environment for environment, globs in patterns if any(g.match(name) for g in globs)), None)

@@ -1,0 +1,79 @@
+"""Method `parent`: what an attributed query called, or what ran in its session and transaction, is for its asset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from costlens.attribute.decide import NONE
+from costlens.attribute.verdicts import SILENT, Outcome, Verdict
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.attribute.scene import Scene, Voices
+
+NAME = "parent"
+_CONFIDENCE = 0.95
+_NO_TRANSACTION = "0"  # Snowflake's word for none
+
+
+def speak(scene: Scene, voices: Voices) -> list[ir.Table]:
+    """Return verdicts on called queries, and on silent ones whose transaction speaks with one voice."""
+    return [*_called(scene, voices), *_same_transaction(scene, voices)]
+
+
+def _called(scene: Scene, voices: Voices) -> list[ir.Table]:
+    rows = scene.subjects
+    is_called = (rows.parent_id.notnull() | rows.root_id.notnull()) & (rows.subject_id != rows.parent_id.fill_null(""))
+    children = scene.materialise(rows.filter(is_called).select("subject", "source", "parent_id", "root_id"), "children")
+    callers = children.select("source", subject_id=children.parent_id)
+    callers = callers.union(children.select("source", subject_id=children.root_id)).distinct()
+    heard, names = scene.hear(rows.semi_join(callers, ["source", "subject_id"]), voices)
+    heard = scene.materialise(heard.select("source", "subject_id", *names), "callers")
+    said = _inherited(scene, heard, names, "called by an attributed query")
+    tables = []
+    for link in ("parent_id", "root_id"):
+        told = said.filter(said.verdict != SILENT)
+        joined = children.join(told, [children.source == told.source, children[link] == told.subject_id])
+        tables.append(scene.materialise(joined.select("subject", "verdict"), "called"))
+    return tables
+
+
+def _same_transaction(scene: Scene, voices: Voices) -> list[ir.Table]:
+    rows = scene.subjects
+    rows = rows.filter(
+        rows.session_id.notnull() & rows.transaction_id.notnull() & (rows.transaction_id != _NO_TRANSACTION)
+    )
+    heard, names = scene.hear(rows, voices)
+    keys = ["source", "session_id", "transaction_id"]
+    heard = scene.materialise(heard.select("subject", *keys, *names), "in_transactions")
+    said = _inherited(scene, heard, names, "same session and transaction")
+    speaking = said.filter(said.verdict != SILENT)
+    single = speaking.group_by(keys).agg(verdict=speaking.verdict.min(), most=speaking.verdict.max())
+    single = single.filter(single.verdict == single.most).drop("most")
+    silent = said.filter(said.verdict == SILENT).drop("verdict")
+    return [scene.materialise(silent.join(single, keys).select("subject", "verdict"), "same_transaction")]
+
+
+def _inherited(scene: Scene, heard: ir.Table, names: Sequence[str], text: str) -> ir.Table:
+    """Add `verdict`: what rows would hand down, 0 for those that nothing was said of."""
+    combinations, outcomes = scene.outcomes(heard, names)
+    columns = {name: [row[at] for row in combinations] for at, name in enumerate(names)}
+    handed_down = [scene.verdicts.number(_handed_down(outcome, text)) for outcome in outcomes]
+    table = scene.numbers({**columns, "verdict": handed_down}, "handed_down")
+    joined = heard.join(table, list(names))
+    return joined.drop(*names)
+
+
+def _handed_down(outcome: Outcome, text: str) -> Verdict | None:
+    if outcome.method == NONE:
+        return None
+    return Verdict(
+        method=NAME,
+        confidence=min(_CONFIDENCE, outcome.confidence),
+        text=text,
+        assets=tuple((asset, share) for asset, _, share in outcome.rows if asset),
+        team=outcome.rows[0][1],
+        traits=outcome.traits,
+    )

@@ -1,0 +1,222 @@
+"""What methods look at: every query, object and pool as one row, its texts as numbers, and what was said so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+
+from costlens.attribute.decide import decide
+from costlens.attribute.known import Known
+from costlens.attribute.verdicts import SILENT, Outcome, Verdict, Verdicts
+from costlens.estates.relations import parts_of
+from costlens.model import Column
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.engine import Engine
+
+#: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
+Voices = Mapping[str, Sequence["ir.Table"]]
+
+WHO = ("user", "role", "client", "pool", "schema", "database", "account")
+_TEXTS = ("tag", "labels", "mark")
+_EPOCH = date(1970, 1, 1).toordinal()
+#: Query columns of a subject that is no query.
+_QUERY_ONLY = ("parent_id", "root_id", "session_id", "transaction_id", "user", "role", "client", *_TEXTS)
+
+
+class Scene:
+    """One attribution: the subjects, what the estate knows, and the verdicts given."""
+
+    def __init__(self, facts: Mapping[str, ir.Table], known: Known, engine: Engine) -> None:
+        self.known = known
+        self.verdicts = Verdicts()
+        self._engine = engine
+        self._boundaries = _boundaries(known)
+        self._values: dict[str, ir.Table] = {}
+        self.subjects = self._subjects(facts)
+
+    def day_of_era(self, era: int) -> date:
+        """Return a day of an era: rules hold or do not hold for whole eras."""
+        return date.fromordinal(_EPOCH + (self._boundaries[era - 1] if era else (self._boundaries or [1])[0] - 1))
+
+    @property
+    def eras(self) -> range:
+        """The eras that the rules' validity cuts time into; 0 is before the first change."""
+        return range(len(self._boundaries) + 1)
+
+    def has(self, column: str) -> bool:
+        """Tell whether there are texts of a column."""
+        return column in self._values
+
+    def by_text(self, column: str, read: Callable[[str], Verdict | None]) -> list[ir.Table]:
+        """Return [(<column>_no, verdict)] by reading each distinct text of a column once; [] where none speaks."""
+        return self.by_text_and_era(column, lambda text, _: read(text), eras=False)
+
+    def by_text_and_era(
+        self, column: str, read: Callable[[str, int], Verdict | None], *, eras: bool = True
+    ) -> list[ir.Table]:
+        """Return [(<column>_no, era, verdict)], as `by_text` where what a text says depends on the day."""
+        texts = self._engine.arrow(self._values[column])
+        rows: list[tuple[int, int, int]] = []
+        for batch in texts.to_batches(max_chunksize=20_000):
+            for text, number in zip(batch["value"].to_pylist(), batch["no"].to_pylist(), strict=True):
+                said = ((era, self.verdicts.number(read(text, era))) for era in (self.eras if eras else (0,)))
+                rows += [(number, era, verdict) for era, verdict in said if verdict]
+        if not rows:
+            return []
+        names = (f"{column}_no", "era", "verdict")
+        table = self.numbers(dict(zip(names, zip(*rows, strict=True), strict=True)), f"by_{column}")
+        return [table if eras else table.drop("era")]
+
+    def by_columns(
+        self, columns: Collection[str], read: Callable[[dict[str, str | None], int], Verdict | None]
+    ) -> list[ir.Table]:
+        """Return [(columns, era, verdict)] by reading each distinct combination of the text columns once."""
+        keys = [*columns, "era"]
+        rows = self._engine.arrow(self.subjects.select(keys).distinct())
+        said = [
+            self.verdicts.number(read({column: row[column] for column in columns}, row["era"]))
+            for row in rows.to_pylist()
+        ]
+        told = rows.append_column("verdict", pa.array(said, pa.int64())).filter(pa.array([bool(n) for n in said]))
+        if not told.num_rows:
+            return []
+        kinds = [
+            *(Column(column, "text") for column in columns),
+            Column("era", "integer"),
+            Column("verdict", "integer"),
+        ]
+        return [self._engine.register(told, "by_who", kinds)]
+
+    def hear(self, rows: ir.Table, voices: Voices) -> tuple[ir.Table, list[str]]:
+        """Return subject rows with one verdict column per voice (0 = silent), and the names of these columns."""
+        names: list[str] = []
+        for method, tables in voices.items():
+            for table in tables:
+                name = f"said_{len(names)}_{method}"
+                keys = [column for column in table.columns if column != "verdict"]
+                said = table.rename({f"key_{key}": key for key in keys} | {name: "verdict"})
+                rows = rows.left_join(said, [rows[key].identical_to(said[f"key_{key}"]) for key in keys])
+                rows = rows.drop(*(f"key_{key}" for key in keys))
+                rows = rows.mutate(**{name: rows[name].fill_null(SILENT)})
+                names.append(name)
+        return (rows, names) if names else (rows.mutate(said_nothing=SILENT), ["said_nothing"])
+
+    def outcomes(self, heard: ir.Table, names: Sequence[str]) -> tuple[list[tuple[int, ...]], list[Outcome]]:
+        """Decide each distinct combination of verdicts in `heard` once; return the combinations and their outcomes."""
+        combinations = [tuple(row.values()) for row in self._engine.arrow(heard.select(*names).distinct()).to_pylist()]
+        combinations.sort()
+        return combinations, [decide([self.verdicts[n] for n in row if n]) for row in combinations]
+
+    def numbers(self, columns: Mapping[str, Sequence[int]], hint: str) -> ir.Table:
+        """Return columns of integers as a table."""
+        arrow = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
+        return self._engine.register(arrow, hint, [Column(name, "integer") for name in columns])
+
+    def register(self, rows: pa.Table, hint: str, columns: Sequence[Column]) -> ir.Table:
+        """Return rows of Arrow as a table."""
+        return self._engine.register(rows, hint, columns)
+
+    def materialise(self, rows: ir.Table, hint: str) -> ir.Table:
+        """Run an expression once and return what holds its rows."""
+        return self._engine.materialise(rows, hint)
+
+    def _subjects(self, facts: Mapping[str, ir.Table]) -> ir.Table:
+        rows = _queries(facts, {rule.field for rule in self.known.estate.rules})
+        for column in _TEXTS:
+            rows = self._numbered(rows, column)
+        parts = [rows.mutate(object_no=ibis.null("int64"))]
+        if "usage" in facts:
+            parts.append(self._objects(facts["usage"]))
+        pools = [facts[name] for name in ("metering", "usage") if name in facts]
+        parts += [self._pools(pools)] if pools else []
+        columns = sorted(parts[0].columns)
+        every = ibis.union(*(part.select(columns) for part in parts)) if len(parts) > 1 else parts[0]
+        era = sum(((every.day >= day).cast("int64") for day in self._boundaries), ibis.literal(0, "int64"))
+        return self.materialise(every.mutate(era=era, subject=ibis.row_number()), "subjects")
+
+    def _numbered(self, rows: ir.Table, column: str) -> ir.Table:
+        """Replace a text column by the number of its text."""
+        values = rows.filter(rows[column].notnull()).select(value=rows[column]).distinct()
+        values = self.materialise(values.mutate(no=ibis.row_number()), f"{column}_values")
+        self._values[column] = values
+        joined = rows.left_join(values, rows[column] == values.value).drop("value", column)
+        return joined.rename({f"{column}_no": "no"})
+
+    def _objects(self, usage: ir.Table) -> ir.Table:
+        named = usage.filter(usage.object_id.notnull())
+        grouped = named.group_by("source", "day", subject_id=named.object_id).agg(
+            account=named.account.max(),
+            pool=ibis.null("string"),
+            object=ibis.coalesce(named.object, named.object_id).max(),
+        )
+        rows = self._numbered(grouped.mutate(kind=ibis.literal("object")), "object")
+        texts = self._engine.arrow(self._values["object"])
+        parts = [parts_of(text) for text in texts["value"].to_pylist()]
+        columns = ("object_no", "integer"), ("database", "text"), ("schema", "text")
+        places = self.register(
+            pa.table(
+                {
+                    "object_no": texts["no"],
+                    "database": pa.array([p[-3] if len(p) > 2 else None for p in parts], pa.string()),
+                    "schema": pa.array([p[-2] if len(p) > 1 else None for p in parts], pa.string()),
+                }
+            ),
+            "places",
+            [Column(name, kind) for name, kind in columns],  # type: ignore[arg-type]
+        )
+        return _padded(rows.left_join(places, "object_no").drop("object_no_right"))
+
+    def _pools(self, metered: Sequence[ir.Table]) -> ir.Table:
+        parts = [
+            rows.filter(rows.pool_id.notnull()).select(
+                "source",
+                "day",
+                "account",
+                subject_id=rows.pool_id,
+                pool=rows.pool if "pool" in rows.columns else ibis.null("string"),
+            )
+            for rows in metered
+        ]
+        rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
+        grouped = rows.group_by("source", "day", "subject_id").agg(account=rows.account.max(), pool=rows.pool.max())
+        text, number = ibis.null("string"), ibis.null("int64")
+        return _padded(grouped.mutate(kind=ibis.literal("pool"), database=text, schema=text, object_no=number))
+
+
+def _queries(facts: Mapping[str, ir.Table], fields: Collection[str]) -> ir.Table:
+    """Return the queries with what the vendor says of their parents, and with their client where a rule asks for it."""
+    rows = facts["queries"]
+    kept = ("source", "day", "session_id", "transaction_id", "user", "role", "pool", "account", "database", "schema")
+    rows = rows.select(*kept, *_TEXTS, "parent_id", "root_id", subject_id=rows.query_id, kind=ibis.literal("query"))
+    if "query_usage" in facts:
+        usage = facts["query_usage"]
+        calls = usage.filter(usage.parent_id.notnull() | usage.root_id.notnull())
+        calls = calls.group_by("source", "query_id").agg(called_by=calls.parent_id.max(), called_in=calls.root_id.max())
+        rows = rows.left_join(calls, [rows.source == calls.source, rows.subject_id == calls.query_id])
+        rows = rows.mutate(
+            parent_id=ibis.coalesce(rows.parent_id, rows.called_by), root_id=ibis.coalesce(rows.root_id, rows.called_in)
+        ).drop("called_by", "called_in", "query_id", "source_right")
+    if "client" not in fields or "sessions" not in facts:
+        return rows.mutate(client=ibis.null("string"))
+    sessions = facts["sessions"]
+    clients = sessions.group_by("source", "session_id").agg(client=sessions.application.max())
+    return rows.left_join(clients, ["source", "session_id"]).drop("source_right", "session_id_right")
+
+
+def _padded(rows: ir.Table) -> ir.Table:
+    """Add the columns that only queries have."""
+    text, number = ibis.null("string"), ibis.null("int64")
+    return rows.mutate(**{f"{c}_no" if c in _TEXTS else c: number if c in _TEXTS else text for c in _QUERY_ONLY})
+
+
+def _boundaries(known: Known) -> list[int]:
+    """Return the days since 1970 on which a rule begins or ends to hold."""
+    days = {day for rule in known.estate.rules for day in (rule.valid_from, rule.valid_to) if day}
+    return sorted(day.toordinal() - _EPOCH for day in days)

@@ -1,0 +1,230 @@
+"""Each kind of evidence, read through a whole attribution."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from costlens.estate import Asset, Estate, PrincipalRule, Team
+from costlens.settings.attribution import Settings
+from costlens.tagging.codec import asset_hash, labels, query_tag
+
+from .world import TODAY, answer, answers, short
+
+TEST = "test.shop.unique_orders_id.ab12"
+ESTATE = Estate(
+    assets=(
+        Asset("marts/orders", ("ANALYTICS.MARTS.ORDERS",), dbt_node="model.shop.orders"),
+        Asset("marts/customers", ("ANALYTICS.MARTS.CUSTOMERS",), dbt_node="model.shop.customers"),
+        Asset(TEST, kind="test", dbt_node=TEST, upstream=("marts/orders",)),
+        Asset("nightly/load"),
+        Asset("apps/board", ("APPS.PUBLIC.BOARD",)),
+    ),
+    teams=(Team("growth"), Team("finance")),
+)
+
+
+def tag(**fields: Any) -> str:
+    return json.dumps({"_cl": {"v": 1, **fields}})
+
+
+def test_untagged_is_none() -> None:
+    row = answer()
+    assert short(row) == (None, None, "none")
+    assert (row["share"], row["confidence"], row["evidence"]) == (1.0, 0.0, [])
+
+
+TAGS: list[tuple[str, tuple[str | None, str | None, str]]] = [
+    (tag(a=["marts/orders"]), ("marts/orders", None, "tag")),
+    (tag(a=["not/listed"]), ("not/listed", None, "tag")),
+    (tag(a=["analytics.marts.orders"]), ("marts/orders", None, "tag")),
+    (tag(k=[asset_hash("marts/customers")]), ("marts/customers", None, "tag")),
+    (tag(k=["0123456789abcdef"]), (None, None, "none")),
+    (tag(n="model.shop.orders", a=["x", "y"]), ("marts/orders", None, "tag")),
+    (tag(n="model.other.thing"), ("model.other.thing", None, "tag")),
+    (tag(n="model.other.thing", a=["x"]), ("x", None, "tag")),
+    (tag(t="Growth"), (None, "growth", "tag")),
+    (tag(a=["marts/orders"], t="new"), ("marts/orders", "new", "tag")),
+    (tag(r="run", f="dags/x.py:42"), (None, None, "none")),
+    ('{"tag":"?","_cl":{"v":1,"a":["marts/orders"],"w":1}}', ("marts/orders", None, "tag")),
+    ("cl_a=marts/orders;cl_t=growth", ("marts/orders", "growth", "tag")),
+    ('{"asset":"marts/orders"}', ("marts/orders", None, "tag")),
+    ('{"Asset":"ANALYTICS.MARTS.ORDERS","team":"growth"}', ("marts/orders", "growth", "tag")),
+    ("team=finance;job=x", (None, "finance", "tag")),
+    ('{"team":"?","asset":"?"}', (None, None, "none")),
+    ('{"team":"growth","_cl":{"v":1,"a":["marts/orders"]}}', ("marts/orders", "growth", "tag")),
+    ('{"team":"growth","_cl":{"v":1,"r":"1"}}', (None, "growth", "tag")),
+    ('{"app":"costlens"}', (None, "costlens", "tag")),
+    ('{"app":"dbt","node_id":"model.shop.orders"}', ("marts/orders", None, "comment")),
+    ('{"dag_id":"nightly","task_id":"load"}', ("nightly/load", None, "comment")),
+    ('{"dag_id":"weekly","task_id":"load"}', (None, None, "none")),
+    ('{"StreamlitEngine":"ExecuteStreamlit","StreamlitName":"APPS.PUBLIC.BOARD"}', ("apps/board", None, "comment")),
+    ("?1a2b3c4d", (None, None, "none")),
+    ("{broken", (None, None, "none")),
+    ("[1]", (None, None, "none")),
+    ('{"_cl":[1]}', (None, None, "none")),
+    ('{"_cl":{"a":{"x":1},"n":[2],"t":{}}}', (None, None, "none")),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), TAGS)
+def test_query_tags(text: str, wanted: tuple[str | None, str | None, str]) -> None:
+    assert short(answer(ESTATE, tag=text)) == wanted
+
+
+MARKS: list[tuple[dict[str, Any], tuple[str | None, str | None, str]]] = [
+    ({"tool": "dbt", "node_id": "model.shop.orders"}, ("marts/orders", None, "comment")),
+    ({"tool": "dbt", "node_id": "test.shop.unique_orders_id.ab12"}, ("marts/orders", None, "comment")),
+    ({"tool": "dbt", "node_id": "model.shop.unknown"}, ("model.shop.unknown", None, "comment")),
+    ({"tool": "dbt", "node_id": "operation.shop.hook"}, (None, None, "none")),
+    ({"tool": "dbt", "target_name": "prod"}, (None, None, "none")),
+    ({"tool": "dagster", "dagster_opaque_id": "model.shop.orders:0a1b"}, ("marts/orders", None, "comment")),
+    ({"tool": "dagster", "dagster_opaque_id": "5c1d-uuid"}, (None, None, "none")),
+    ({"tool": "costlens", "_cl": {"a": ["marts/orders"], "v": 1}}, ("marts/orders", None, "tag")),
+    ({"tool": "looker", "user_id": 3}, (None, None, "none")),
+]
+
+
+@pytest.mark.parametrize(("mark", "wanted"), MARKS)
+def test_marks(mark: dict[str, Any], wanted: tuple[str | None, str | None, str]) -> None:
+    assert short(answer(ESTATE, mark=json.dumps(mark))) == wanted
+
+
+LABELS: list[tuple[dict[str, str], tuple[str | None, str | None, str]]] = [
+    (labels({"a": ["marts/orders"]}), ("marts/orders", None, "tag")),
+    (labels({"n": "model.shop.orders"}), ("marts/orders", None, "tag")),
+    (labels({"t": "growth"}), (None, "growth", "tag")),
+    (labels({"a": ["Not/Listed Anywhere"]}), ("not_listed_anywhere", None, "tag")),
+    ({"team": "growth"}, (None, "growth", "tag")),
+    ({"app": "costlens"}, (None, "costlens", "tag")),
+    ({"dbt_invocation_id": "u", "node_id": "model_shop_orders"}, ("marts/orders", None, "comment")),
+    ({"node_id": "_model_shop_orders_"}, ("marts/orders", None, "comment")),
+    ({"node_id": "test_shop_unique_orders_id_ab12"}, ("marts/orders", None, "comment")),
+    ({"node_id": "model_shop_unknown"}, ("model_shop_unknown", None, "comment")),
+    ({"node_id": "odd"}, (None, None, "none")),
+    ({"airflow-dag": "nightly", "airflow-task": "load"}, ("nightly/load", None, "comment")),
+    ({"customer": "?"}, (None, None, "none")),
+]
+
+
+@pytest.mark.parametrize(("body", "wanted"), LABELS)
+def test_labels(body: dict[str, str], wanted: tuple[str | None, str | None, str]) -> None:
+    assert short(answer(ESTATE, labels=json.dumps(body))) == wanted
+
+
+def test_a_label_that_was_cut_names_a_node_only_where_it_is_one() -> None:
+    long = "model.shop." + "x" * 70
+    one = Estate(assets=(Asset("a", dbt_node=long + "1"),))
+    two = Estate(assets=(Asset("a", dbt_node=long + "1"), Asset("b", dbt_node=long + "2")))
+    text = json.dumps({"node_id": long.replace(".", "_")[:63]})
+    assert short(answer(one, labels=text)) == ("a", None, "comment")
+    assert answer(two, labels=text)["asset"] not in ("a", "b")
+
+
+def test_several_assets_share_equally_and_add_up_in_decimal() -> None:
+    rows = answers(ESTATE, queries=[{"query_id": "q", "tag": query_tag({"a": ["marts/orders", "b", "c"]})}])
+    assert [row["asset"] for row in rows] == ["b", "c", "marts/orders"]
+    shares = [round(row["share"] * 10**12) for row in rows]
+    assert sum(shares) == 10**12
+    assert max(shares) - min(shares) <= 1
+    assert {entry["asset"] for entry in rows[0]["evidence"]} == {"b", "c", "marts/orders"}
+
+
+def test_many_assets_keep_their_evidence_short() -> None:
+    rows = answers(queries=[{"query_id": "q", "tag": tag(a=[f"a{n}" for n in range(40)])}])
+    assert len(rows) == 40
+    assert len(rows[0]["evidence"]) == 1
+    assert "40 assets" in rows[0]["evidence"][0]["text"]
+
+
+def test_the_first_that_speaks_wins_and_all_are_kept() -> None:
+    estate = Estate(assets=ESTATE.assets, rules=(PrincipalRule("finance", "role", "FIN*"),))
+    mark = json.dumps({"tool": "dbt", "node_id": "model.shop.customers", "target_name": "prod"})
+    row = answer(estate, tag=tag(a=["marts/orders"], f="x.py:1", c="abc"), mark=mark, role="finance")
+    assert short(row) == ("marts/orders", "finance", "tag")
+    assert row["confidence"] == 1.0
+    assert [(entry["method"], entry["asset"], entry["team"]) for entry in row["evidence"]] == [
+        ("tag", "marts/orders", None),
+        ("comment", "marts/customers", None),
+        ("principal", None, "finance"),
+    ]
+    assert (row["code_ref"], row["code_version"]) == ("x.py:1", "abc")
+    assert (row["environment"], row["purpose"]) == ("production", "build")
+
+
+def test_a_team_alone_does_not_hide_an_asset() -> None:
+    mark = json.dumps({"tool": "dbt", "node_id": "model.shop.orders"})
+    row = answer(ESTATE, tag="team=growth", mark=mark)
+    assert short(row) == ("marts/orders", "growth", "comment")
+
+
+TRAITS: list[tuple[dict[str, Any], tuple[str | None, str | None]]] = [
+    ({"mark": {"node_id": "test.shop.t", "target_name": "ci_42"}}, ("ci", "test")),
+    ({"mark": {"node_id": "seed.shop.s", "target_name": "dev_anna"}}, ("development", "build")),
+    ({"mark": {"node_id": "snapshot.shop.s", "target_name": "PROD"}}, ("production", "build")),
+    ({"mark": {"node_id": "model.shop.s", "target_name": "elsewhere"}}, (None, "build")),
+    ({"mark": {"node_resource_type": "test"}}, (None, "test")),
+    ({"labels": {"node_id": "test_shop_t", "target_name": "prod"}}, ("production", "test")),
+    ({"labels": {"target_name": "pr_12"}}, ("ci", None)),
+    ({"tag": {"app": "costlens"}}, (None, "maintenance")),
+    ({"tag": {"_cl": {"n": "test.shop.t"}}}, (None, "test")),
+    ({"user": "GITHUB_CI"}, ("ci", None)),
+    ({"user": "CIRCE"}, (None, None)),
+]
+
+
+@pytest.mark.parametrize(("query", "wanted"), TRAITS)
+def test_environment_and_purpose(query: dict[str, Any], wanted: tuple[str | None, str | None]) -> None:
+    row = answer(**{key: value if isinstance(value, str) else json.dumps(value) for key, value in query.items()})
+    assert (row["environment"], row["purpose"]) == wanted
+
+
+def rules(*listed: tuple[Any, ...]) -> Estate:
+    return Estate(rules=tuple(PrincipalRule(*rule) for rule in listed))
+
+
+PRINCIPALS: list[tuple[Estate, dict[str, Any], str | None]] = [
+    (rules(("growth", "role", "GROWTH_*")), {"role": "growth_rw"}, "growth"),
+    (rules(("growth", "role", "GROWTH_*")), {"role": "OTHER"}, None),
+    (rules(("a", "pool", "WH"), ("b", "user", "U")), {"pool": "WH", "user": "U"}, "b"),
+    (rules(("a", "role", "*"), ("b", "role", "R"), ("c", "role", "R*")), {"role": "R"}, "b"),
+    (rules(("a", "role", "R*"), ("b", "role", "ROLE*")), {"role": "ROLE_1"}, "b"),
+    (rules(("a", "database", "D")), {"database": "d"}, "a"),
+    (rules(("a", "schema", "S"), ("b", "database", "D")), {"database": "D", "schema": "S"}, "a"),
+    (rules(("a", "account", "acme-?")), {"account": "acme-1"}, "a"),
+    (rules(("a", "label:cost", "x"), ("b", "user", "U")), {"labels": '{"cost":"x"}', "user": "U"}, "a"),
+    (rules(("a", "label:cost", "x")), {"tag": "cost=X;y=z"}, "a"),
+    (rules(("a", "label:cost", "x")), {"tag": '{"COST":"x"}'}, "a"),
+    (rules(("a", "label:cost", "x")), {"labels": '{"cost":"y"}'}, None),
+    (rules(("a", "user", "U", date(2026, 10, 11))), {"user": "U"}, None),
+    (rules(("a", "user", "U", date(2026, 10, 10))), {"user": "U"}, "a"),
+    (rules(("a", "user", "U", None, date(2026, 10, 10)), ("b", "user", "*")), {"user": "U"}, "b"),
+    (rules(("a", "label:k", "v", None, date(2026, 10, 11))), {"labels": '{"k":"v"}'}, "a"),
+    (rules(("a", "label:k", "v", None, date(2026, 10, 10))), {"labels": '{"k":"v"}'}, None),
+]
+
+
+@pytest.mark.parametrize(("estate", "query", "team"), PRINCIPALS)
+def test_principal_rules(estate: Estate, query: dict[str, Any], team: str | None) -> None:
+    row = answer(estate, **query)
+    assert (row["rule_team"], row["method"]) == (team, "principal" if team else "none")
+    assert row["confidence"] == (0.5 if team else 0.0)
+
+
+def test_the_client_is_the_application_of_the_session() -> None:
+    (row,) = answers(
+        rules(("bi", "client", "Tableau*")),
+        queries=[{"query_id": "q", "session_id": "s"}],
+        sessions=[{"session_id": "s", "application": "TableauServer", "day": TODAY - 2}],
+    )
+    assert row["rule_team"] == "bi"
+
+
+def test_keys_and_environments_are_configured() -> None:
+    settings = Settings(asset_keys=["model"], team_keys=["squad"], targets={"blue": ["b*"]}, users={})
+    row = answer(ESTATE, settings, tag="model=marts/orders;squad=growth;team=x", mark='{"target_name":"b1"}', user="ci")
+    assert short(row) == ("marts/orders", "growth", "tag")
+    assert row["environment"] == "blue"
