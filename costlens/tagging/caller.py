@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from functools import lru_cache
@@ -20,6 +21,7 @@ VERSIONS = (
     "DAGSTER_CLOUD_GIT_SHA",
     "SOURCE_VERSION",
 )
+_COMMIT = re.compile("[0-9a-f]{40,64}")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LIBRARIES = tuple(
     os.path.join(folder, "")  # noqa: PTH118  a prefix that ends in the separator
@@ -83,17 +85,21 @@ def _head(root: Path) -> str | None:
         if git.is_file():  # a worktree or submodule
             git = (root / git.read_text().partition("gitdir:")[2].strip()).resolve()
         head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref:"):
-            return head[:12]
-        name = head[4:].strip()
         common = git / "commondir"
         places = [git, (git / common.read_text().strip()).resolve()] if common.exists() else [git]
-        for place in places:
-            if (place / name).is_file():
-                return (place / name).read_text().strip()[:12]
-            for line in (place / "packed-refs").read_text().splitlines() if (place / "packed-refs").exists() else ():
-                if line.endswith(f" {name}"):
-                    return line[:12]
+        commit = _commit(places, head[4:].strip()) if head.startswith("ref:") else head
     except (OSError, ValueError):  # no permission, no UTF-8: the tag does without
         return None
+    return commit[:12] if commit and _COMMIT.fullmatch(commit) else None
+
+
+def _commit(places: list[Path], ref: str) -> str | None:
+    """Return the commit of a ref, which stands in a file of its own or in packed-refs."""
+    for place in places:
+        if (place / ref).is_file():
+            return (place / ref).read_text().strip()
+        packed = place / "packed-refs"
+        for line in packed.read_text().splitlines() if packed.exists() else ():
+            if line.endswith(f" {ref}"):
+                return line.partition(" ")[0]
     return None

@@ -136,7 +136,7 @@ class _Process:
 _entry: ContextVar[_Entry | None] = ContextVar("costlens", default=None)
 _process = _Process(decode(os.environ.get(CARRIER)))
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_process.after_fork)
+    os.register_at_fork(after_in_child=lambda: attempt(None, _process.after_fork))
 
 
 def current() -> Context | None:
@@ -224,6 +224,9 @@ class asset:  # noqa: N801  a context manager and decorator reads as a verb: `wi
 
     def __call__(self, function: F) -> F:
         """Return the function with each of its calls in the context; generators and coroutines too."""
+        return attempt(function, self._wrap, function)
+
+    def _wrap(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):
             wrapper: Any = _async_generator(self, function)
         elif inspect.iscoroutinefunction(function):

@@ -35,6 +35,15 @@ _undo: dict[str, list[Undo]] = {}
 _is_on: bool | None = None  # None = nobody has said
 
 
+def _renew_lock() -> None:
+    global _lock
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a thread that held it does not run in the child
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def instrument() -> None:
     """Tag the statements of every supported driver from now on; does nothing where COSTLENS_DISABLED=1."""
     attempt(None, _instrument)

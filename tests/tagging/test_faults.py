@@ -8,6 +8,7 @@ import logging
 import pkgutil
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 import costlens.tagging
-from costlens.tagging import context, patching
+from costlens.tagging import caller, context, drivers, patching, statement
 
 if TYPE_CHECKING:
     from tests.tagging.conftest import Wire
@@ -66,6 +67,8 @@ def break_(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], calls:
         for name, value in list(vars(owner).items()):
             if value is function:
                 monkeypatch.setattr(owner, name, broken)
+    known = [replace(driver, patch=broken) if driver.patch is function else driver for driver in drivers.DRIVERS]
+    monkeypatch.setattr(drivers, "DRIVERS", tuple(known))
 
 
 class Users:
@@ -120,6 +123,8 @@ def test_broken_statements_run_as_they_are(
     reached: set[str] = set()
     for name, function in FUNCTIONS.items():
         calls: list[str] = []
+        for cached in (statement._query_tag, caller._place, caller.version):
+            cached.cache_clear()
         if when == "after patching":
             costlens.instrument()
         with monkeypatch.context() as patch:
@@ -130,9 +135,9 @@ def test_broken_statements_run_as_they_are(
         costlens.uninstrument()
         patching._is_on = None
         context._process.__init__(None)  # type: ignore[misc]  # a broken _exit leaves its block open
-    wanted = {"statement.query_tag", "caller.caller", "codec.labels", "context.current", "context.asset._enter"}
+    wanted = {"codec.query_tag", "caller._place", "codec.labels", "context.current", "context.asset._enter"}
     assert {f"costlens.tagging.{name}" for name in wanted} <= reached
-    assert len(reached) > 40
+    assert len(reached) > 45
     assert "secret" not in caplog.text
 
 
