@@ -1,0 +1,165 @@
+"""The estate of the sample: `costlens.yml`, `assets.yml`, `teams.yml` and the manifests of two dbt projects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from costlens_sample.generate.bigquery_company import MODELS as BIGQUERY_MODELS
+from costlens_sample.generate.bigquery_company import OTHER_ASSETS as BIGQUERY_ASSETS
+from costlens_sample.generate.bigquery_company import PRINCIPALS, PROJECT
+from costlens_sample.generate.company import (
+    BIGQUERY,
+    COST_CENTERS,
+    JOBS,
+    MODELS,
+    SNOWFLAKE,
+    SOURCES,
+    TEAMS,
+)
+from costlens_sample.generate.services import VIEW
+
+CONFIG = f"""\
+# The sample month of Encore, a made-up music streaming start-up: two warehouses, read from exported views.
+lake: ./.costlens/lake
+database: sqlite:///./.costlens/costlens.db
+sources:
+  - name: {SNOWFLAKE}
+    type: snowflake
+    export: snowflake
+    rates: {{compute: 2.85, storage: 23.00, currency: USD}} # used only where the account's rate sheet says nothing
+  - name: {BIGQUERY}
+    type: bigquery
+    project: {PROJECT}
+    regions: [us, eu]
+    export: bigquery
+assets:
+  - dbt: {{manifest: manifest.json}}
+  - dbt: {{manifest: manifest_bigquery.json}}
+  - yaml: assets.yml
+teams: teams.yml
+"""
+
+#: What each team owns by principal on Snowflake; nobody owns the shared ANALYST role.
+_OWNS: dict[str, list[dict[str, str]]] = {
+    "growth": [{"role": "GROWTH_*"}, {"pool": "GROWTH_AP_WH"}],
+    "payments": [{"role": "PAYMENTS_*"}],
+    "content": [{"role": "CONTENT_*"}],
+    "catalog": [{"role": "CATALOG_*"}],
+    "finance": [{"role": "FINANCE_*"}],
+    "platform": [{"user": "FIVETRAN_USER"}, {"role": "PLATFORM_*"}],
+}
+
+
+def write(folder: Path) -> None:
+    """Write the five files."""
+    texts = {
+        "costlens.yml": CONFIG,
+        "assets.yml": _dump({"assets": list(_assets())}),
+        "teams.yml": _dump({"teams": [_team(name) for name in TEAMS]}),
+        "manifest.json": json.dumps(_manifest(), indent=1) + "\n",
+        "manifest_bigquery.json": json.dumps(_bigquery_manifest(), indent=1) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _dump(body: object) -> str:
+    return yaml.safe_dump(body, sort_keys=False, width=120)
+
+
+def _team(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "slack": f"#{name}-data",
+        "cost_center": COST_CENTERS[name],
+        "email": f"{name}@encore.example",
+        "owns": [*_OWNS[name], *({"user": pattern} for pattern in PRINCIPALS.get(name, ()))],
+    }
+
+
+def _assets() -> Iterator[dict[str, Any]]:
+    """What no dbt project knows: loaded tables, what Dagster and Airflow build, a materialized view."""
+    for source in SOURCES:
+        yield {"key": source.asset, "relations": [source.relation], "team": "platform"}
+    yield {"key": "raw/app/play", "relations": ["RAW.APP.PLAY", "RAW.APP.PLAY_PIPE"], "team": "platform"}
+    for job in JOBS:
+        yield {"key": job.asset, "relations": [job.relation], "team": job.team, "path": job.code.partition(":")[0]}
+    assert VIEW.asset
+    assert VIEW.team
+    yield {"key": VIEW.asset, "relations": [VIEW.name], "team": VIEW.team, "kind": "materialized view"}
+    for asset, relation, team in BIGQUERY_ASSETS:
+        yield {"key": asset, "relations": [relation], "team": team}
+
+
+def _node(unique_id: str, database: str, schema: str, team: str, path: str, materialized: str) -> dict[str, Any]:
+    kind, package, name = unique_id.split(".")
+    return {
+        "unique_id": unique_id,
+        "resource_type": kind,
+        "package_name": package,
+        "name": name,
+        "alias": name,
+        "database": database,
+        "schema": schema,
+        "relation_name": f"{database}.{schema}.{name}",
+        "path": path.partition("/")[2],
+        "original_file_path": path,
+        "fqn": [package, schema, name],
+        "tags": [],
+        "group": None,
+        "meta": {"team": team, "owner": f"{team}@encore.example"},
+        "config": {
+            "materialized": materialized,
+            "schema": schema,
+            "meta": {"team": team, "owner": f"{team}@encore.example"},
+        },
+        "depends_on": {"macros": [], "nodes": []},
+    }
+
+
+def _project(name: str, adapter: str, nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+            "dbt_version": "1.12.6",
+            "generated_at": "2026-11-03T02:00:00.000000Z",
+            "project_name": name,
+            "adapter_type": adapter,
+        },
+        "nodes": {node["unique_id"]: node for node in nodes},
+        "sources": {},
+        "exposures": {},
+        "groups": {},
+        "parent_map": {},
+        "child_map": {},
+    }
+
+
+def _manifest() -> dict[str, Any]:
+    by_relation = {m.relation: m.node for m in MODELS}
+    nodes = []
+    for m in MODELS:
+        node = _node(m.node, "analytics", m.schema, m.team, m.path, m.materialized)
+        upstream = [by_relation[f"ANALYTICS.{name}"] for name in m.reads if f"ANALYTICS.{name}" in by_relation]
+        node["depends_on"]["nodes"] = upstream
+        nodes.append(node)
+        if m.schema != "staging":
+            test = f"test.encore.not_null_{m.name}_id"
+            tested = _node(test, "analytics", m.schema, m.team, f"models/{m.schema}/schema.yml", "test")
+            tested |= {"relation_name": None, "attached_node": m.node, "meta": {}, "config": {"materialized": "test"}}
+            tested["depends_on"]["nodes"] = [m.node]
+            nodes.append(tested)
+    return _project("encore", "snowflake", nodes)
+
+
+def _bigquery_manifest() -> dict[str, Any]:
+    nodes = [
+        _node(m.node, PROJECT, m.schema, m.team, f"models/{m.schema}/{m.name}.sql", "incremental")
+        for m in BIGQUERY_MODELS
+    ]
+    return _project("playback", "bigquery", nodes)
