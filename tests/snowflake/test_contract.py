@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from costlens_snowflake import Snowflake
-
 from costlens.testing import ConnectorContract
+from costlens_snowflake import Snowflake
 
 
 class TestSnowflake(ConnectorContract):
@@ -26,4 +25,8 @@ class TestSnowflake(ConnectorContract):
 
 class TestSnowflakeBilledByFocus(TestSnowflake):
     settings = {"account": "acme-prod", "bill": "focus"}
-    partial = {**TestSnowflake.partial, "usage_in_currency_daily": "another view is the bill", "focus_cost_usage_v1_3": ""}
+    partial = {
+        **TestSnowflake.partial,
+        "usage_in_currency_daily": "another view is the bill",
+        "focus_cost_usage_v1_3": "",
+    }
