@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import costlens
-from costlens.tagging import codec, statement
+from costlens.tagging import caller, codec
 from costlens.tagging.drivers import bigquery, snowflake
+from costlens.tagging.guard import rewriting
 from costlens.tagging.patching import wrap
 
 STATEMENT = (
@@ -63,12 +64,12 @@ def main() -> None:
     rows["snowflake, 30 frames deep"] = lambda: deep(query, 30)
     before = {name: microseconds(call) for name, call in rows.items()}
     wrap(Connection, "cmd_query", snowflake._calls(snowflake._rewrite_4, snowflake._follow_4))
-    wrap(Client, "_call_api", bigquery.rewriting(bigquery._rewrite_call))
+    wrap(Client, "_call_api", rewriting(bigquery._rewrite_call))
     print(f"{'microseconds a statement':40}{'added':>10}")
     with costlens.asset("analytics/orders", team="growth", run="3f0c9a52-77aa-4d57-9f27-1d6f0e7a0c11", job="nightly"):
         for name, call in rows.items():
             print(f"{name:40}{microseconds(call) - before[name]:10.1f}")
-        print(f"{'of that: line and version':40}{microseconds(statement.caller):10.1f}")
+        print(f"{'of that: line and version':40}{microseconds(caller.caller):10.1f}")
         fields = {"a": ["analytics/orders"], "t": "growth", "f": "jobs/orders.py:42"}
         print(f"{'a tag that was not sent before':40}{microseconds(lambda: codec.query_tag(fields, 'mine')):10.1f}")
     print(f"{'entering and leaving a block':40}{microseconds(enter):10.1f}")

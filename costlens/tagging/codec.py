@@ -104,7 +104,7 @@ def labels(fields: Fields, own: Mapping[str, str] | None = None) -> dict[str, st
             ours[f"cl_{name}"] = value
         elif text and name == "n":
             ours["cl_h"] = asset_hash(text)
-    return _within(ours, own, LABELS_LIMIT)
+    return merged(ours, own, LABELS_LIMIT)
 
 
 def databricks_tags(fields: Fields, own: Mapping[str, str | None] | None = None) -> dict[str, str | None]:
@@ -120,7 +120,7 @@ def databricks_tags(fields: Fields, own: Mapping[str, str | None] | None = None)
             ours[f"cl_{name}"] = value
         elif value and name == "n":
             ours["cl_h"] = asset_hash(value)
-    return _within(ours, own, DATABRICKS_TAGS_LIMIT)
+    return merged(ours, own, DATABRICKS_TAGS_LIMIT)
 
 
 def decode_labels(labels: Mapping[str, str] | None) -> dict[str, Any] | None:
@@ -184,6 +184,15 @@ def sanitise(value: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "_", folded)[:LABEL_LIMIT]
 
 
+def merged(ours: Mapping[str, Any], own: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
+    """Return the user's own tags or labels, untouched, and as many of ours as the limit allows."""
+    found = dict(own or {})
+    for name, value in ours.items():
+        if len(found) < limit:
+            found.setdefault(name, value)
+    return found
+
+
 def _frame(own: str | None) -> tuple[str, str, bool]:
     """Return what stands before and after our object in a merged tag, and whether the user's tag is kept as text."""
     own = split_query_tag(own)[1] if own and '"_cl"' in own else own
@@ -223,14 +232,6 @@ def _hash_labels(assets: list[str], labels: int = _HASH_LABELS) -> dict[str, str
     hashes = [asset_hash(key) for key in assets]
     groups = [hashes[at : at + _HASHES_PER_LABEL] for at in range(0, len(hashes), _HASHES_PER_LABEL)]
     return {f"cl_k{number if number > 1 else ''}": "_".join(group) for number, group in enumerate(groups, 1)}
-
-
-def _within(ours: Mapping[str, Any], own: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
-    merged = dict(own or {})
-    for name, value in ours.items():
-        if len(merged) < limit:
-            merged.setdefault(name, value)
-    return merged
 
 
 def _label(value: str, *, is_path: bool = False) -> str:

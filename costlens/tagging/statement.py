@@ -30,7 +30,7 @@ def query_tag(own: str | None) -> str | None:
 def labels(own: Mapping[str, str] | None) -> dict[str, str] | None:
     """Return the BigQuery labels of this job, or None where nothing is known."""
     what = subject()
-    return None if what is None else codec.labels(_fields(what), own)
+    return None if what is None else codec.merged(_labels(what), own, codec.LABELS_LIMIT)
 
 
 def databricks_tags(own: Mapping[str, str | None] | None) -> dict[str, str | None] | None:
@@ -48,6 +48,11 @@ def comment() -> str | None:
 @lru_cache(maxsize=1024)
 def _query_tag(what: Subject, own: str | None) -> str | None:
     return codec.query_tag(_fields(what), own)
+
+
+@lru_cache(maxsize=1024)
+def _labels(what: Subject) -> dict[str, str]:
+    return codec.labels(_fields(what))
 
 
 def _fields(what: Subject) -> dict[str, Any]:

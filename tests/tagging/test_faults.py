@@ -123,7 +123,7 @@ def test_broken_statements_run_as_they_are(
     reached: set[str] = set()
     for name, function in FUNCTIONS.items():
         calls: list[str] = []
-        for cached in (statement._query_tag, caller._place, caller.version):
+        for cached in (statement._query_tag, statement._labels, caller._place, caller.version):
             cached.cache_clear()
         if when == "after patching":
             costlens.instrument()
