@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from costlens.attribute import comment, parent, principal, tag, target
 from costlens.attribute.known import Known
-from costlens.attribute.scene import Scene
+from costlens.attribute.scene import LABEL, Scene
 from costlens.engine import schema_of
 from costlens.model import ATTRIBUTIONS, Column
 
@@ -35,7 +35,6 @@ METHODS = (tag, comment, parent, target, principal)
 #: A query may be attributed by others that ended this many days before or after it (its caller, its transaction).
 REACH_DAYS = 3
 _VERSION = 1
-_LABEL = "label:"
 
 
 def attribute(
@@ -71,7 +70,7 @@ def rules_version(estate: Estate, settings: Settings) -> str:
 
 def kept_keys(estate: Estate, settings: Settings) -> tuple[str, ...]:
     """Return the keys of query tags and labels whose values attribution needs, so that they are not masked."""
-    rules = (rule.field.removeprefix(_LABEL) for rule in estate.rules if rule.field.startswith(_LABEL))
+    rules = (rule.field.removeprefix(LABEL) for rule in estate.rules if rule.field.startswith(LABEL))
     return tuple(sorted({*settings.asset_keys, *settings.team_keys, *rules}))
 
 

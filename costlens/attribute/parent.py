@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 NAME = "parent"
 _CONFIDENCE = 0.95
-_NO_TRANSACTION = "0"  # Snowflake's word for none
 
 
 def speak(scene: Scene, voices: Voices) -> list[ir.Table]:
@@ -42,9 +41,7 @@ def _called(scene: Scene, voices: Voices) -> list[ir.Table]:
 
 def _same_transaction(scene: Scene, voices: Voices) -> list[ir.Table]:
     rows = scene.subjects
-    rows = rows.filter(
-        rows.session_id.notnull() & rows.transaction_id.notnull() & (rows.transaction_id != _NO_TRANSACTION)
-    )
+    rows = rows.filter(rows.session_id.notnull() & rows.transaction_id.notnull())
     heard, names = scene.hear(rows, voices)
     keys = ["source", "session_id", "transaction_id"]
     heard = scene.materialise(heard.select("subject", *keys, *names), "in_transactions")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costlens.attribute.known import glob
-from costlens.attribute.scene import WHO
+from costlens.attribute.scene import LABEL, WHO
 from costlens.attribute.verdicts import Traits, Verdict
 from costlens.marks import json_object, pairs_of
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "principal"
 _CONFIDENCE = 0.5
-_LABEL = "label:"
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -45,16 +44,15 @@ class _Rules:
         self._rules = sorted(scene.known.estate.rules, key=_rank)
         self._globs = {rule: glob(rule.pattern) for rule in self._rules}
         self._matches: dict[tuple[str, str], list[PrincipalRule]] = {}
-        self.label_keys = {rule.field.removeprefix(_LABEL) for rule in self._rules if rule.field.startswith(_LABEL)}
-        fields = {rule.field for rule in self._rules}
-        self.columns = [name for name in WHO if name in fields or name == "user"]  # the user tells the environment too
+        self.label_keys = {rule.field.removeprefix(LABEL) for rule in self._rules if rule.field.startswith(LABEL)}
+        self.columns = scene.who
 
     def of_labels(self, text: str, era: int) -> Verdict | None:
         """Return what the labels or the query tag of a query say by rules on labels."""
         body = json_object(text) or pairs_of(text) or {}
         lower = {str(key).lower(): value for key, value in body.items()}
         for rule in self._rules:
-            value = lower.get(rule.field.removeprefix(_LABEL).lower()) if rule.field.startswith(_LABEL) else None
+            value = lower.get(rule.field.removeprefix(LABEL).lower()) if rule.field.startswith(LABEL) else None
             if isinstance(value, str) and self._globs[rule].match(value) and self._holds(rule, era):
                 return self._verdict(rule, Traits())
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 #: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
 Voices = Mapping[str, Sequence["ir.Table"]]
 
+LABEL = "label:"
 WHO = ("user", "role", "client", "pool", "schema", "database", "account")
 _TEXTS = ("tag", "labels", "mark")
+#: Fields that differ from run to run and attribute nothing: without them most tags of an asset are one text.
+_RUN_FIELDS = frozenset({"dag_run_id", "dbt_invocation_id", "invocation_id", "p", "r", "s"})
+_NO_TRANSACTION = "0"  # Snowflake's word for none
 _EPOCH = date(1970, 1, 1).toordinal()
-#: Query columns of a subject that is no query.
-_QUERY_ONLY = ("parent_id", "root_id", "session_id", "transaction_id", "user", "role", "client", *_TEXTS)
+_LINKS = ("parent_id", "root_id", "session_id", "transaction_id")
 
 
 class Scene:
@@ -39,6 +43,12 @@ class Scene:
         self._engine = engine
         self._boundaries = _boundaries(known)
         self._values: dict[str, ir.Table] = {}
+        fields = {rule.field for rule in known.estate.rules}
+        wanted = {rule.field.removeprefix(LABEL) for rule in known.estate.rules}
+        wanted |= {*known.settings.asset_keys, *known.settings.team_keys}
+        self._run_fields = re.compile(rf'"({"|".join(sorted(_RUN_FIELDS - wanted))})":"[^"\\]*"')
+        #: Columns that rules on principals look at; the user tells the environment too.
+        self.who = [name for name in WHO if name in fields or name == "user"]
         self.subjects = self._subjects(facts)
 
     def day_of_era(self, era: int) -> date:
@@ -64,10 +74,14 @@ class Scene:
         """Return [(<column>_no, era, verdict)], as `by_text` where what a text says depends on the day."""
         texts = self._engine.arrow(self._values[column])
         rows: list[tuple[int, int, int]] = []
+        said: dict[str, list[tuple[int, int]]] = {}
         for batch in texts.to_batches(max_chunksize=20_000):
             for text, number in zip(batch["value"].to_pylist(), batch["no"].to_pylist(), strict=True):
-                said = ((era, self.verdicts.number(read(text, era))) for era in (self.eras if eras else (0,)))
-                rows += [(number, era, verdict) for era, verdict in said if verdict]
+                lasting = self._run_fields.sub(r'"\1":""', text)
+                if lasting not in said:
+                    numbers = ((era, self.verdicts.number(read(lasting, era))) for era in (self.eras if eras else (0,)))
+                    said[lasting] = [(era, verdict) for era, verdict in numbers if verdict]
+                rows += [(number, era, verdict) for era, verdict in said[lasting]]
         if not rows:
             return []
         names = (f"{column}_no", "era", "verdict")
@@ -128,14 +142,14 @@ class Scene:
         return self._engine.materialise(rows, hint)
 
     def _subjects(self, facts: Mapping[str, ir.Table]) -> ir.Table:
-        rows = _queries(facts, {rule.field for rule in self.known.estate.rules})
+        rows = _queries(facts, self.who)
         for column in _TEXTS:
             rows = self._numbered(rows, column)
         parts = [rows.mutate(object_no=ibis.null("int64"))]
         if "usage" in facts:
-            parts.append(self._objects(facts["usage"]))
+            parts.append(self._padded(self._objects(facts["usage"])))
         pools = [facts[name] for name in ("metering", "usage") if name in facts]
-        parts += [self._pools(pools)] if pools else []
+        parts += [self._padded(self._pools(pools))] if pools else []
         columns = sorted(parts[0].columns)
         every = ibis.union(*(part.select(columns) for part in parts)) if len(parts) > 1 else parts[0]
         era = sum(((every.day >= day).cast("int64") for day in self._boundaries), ibis.literal(0, "int64"))
@@ -171,7 +185,7 @@ class Scene:
             "places",
             [Column(name, kind) for name, kind in columns],  # type: ignore[arg-type]
         )
-        return _padded(rows.left_join(places, "object_no").drop("object_no_right"))
+        return rows.left_join(places, "object_no").drop("object_no_right")
 
     def _pools(self, metered: Sequence[ir.Table]) -> ir.Table:
         parts = [
@@ -186,15 +200,31 @@ class Scene:
         ]
         rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
         grouped = rows.group_by("source", "day", "subject_id").agg(account=rows.account.max(), pool=rows.pool.max())
-        text, number = ibis.null("string"), ibis.null("int64")
-        return _padded(grouped.mutate(kind=ibis.literal("pool"), database=text, schema=text, object_no=number))
+        return grouped.mutate(kind=ibis.literal("pool"))
+
+    def _padded(self, rows: ir.Table) -> ir.Table:
+        """Add the columns that only queries have."""
+        missing = dict.fromkeys((*self.who, *_LINKS), "string")
+        missing |= dict.fromkeys((f"{name}_no" for name in (*_TEXTS, "object")), "int64")
+        return rows.mutate(**{name: ibis.null(kind) for name, kind in missing.items() if name not in rows.columns})
 
 
-def _queries(facts: Mapping[str, ir.Table], fields: Collection[str]) -> ir.Table:
+def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
     """Return the queries with what the vendor says of their parents, and with their client where a rule asks for it."""
     rows = facts["queries"]
-    kept = ("source", "day", "session_id", "transaction_id", "user", "role", "pool", "account", "database", "schema")
-    rows = rows.select(*kept, *_TEXTS, "parent_id", "root_id", subject_id=rows.query_id, kind=ibis.literal("query"))
+    in_transaction = rows.transaction_id.notnull() & (rows.transaction_id != _NO_TRANSACTION)
+    rows = rows.select(
+        "source",
+        "day",
+        *(name for name in who if name != "client"),
+        *_TEXTS,
+        "parent_id",
+        "root_id",
+        transaction_id=ibis.ifelse(in_transaction, rows.transaction_id, ibis.null("string")),
+        session_id=ibis.ifelse(in_transaction | ("client" in who), rows.session_id, ibis.null("string")),
+        subject_id=rows.query_id,
+        kind=ibis.literal("query"),
+    )
     if "query_usage" in facts:
         usage = facts["query_usage"]
         calls = usage.filter(usage.parent_id.notnull() | usage.root_id.notnull())
@@ -203,17 +233,11 @@ def _queries(facts: Mapping[str, ir.Table], fields: Collection[str]) -> ir.Table
         rows = rows.mutate(
             parent_id=ibis.coalesce(rows.parent_id, rows.called_by), root_id=ibis.coalesce(rows.root_id, rows.called_in)
         ).drop("called_by", "called_in", "query_id", "source_right")
-    if "client" not in fields or "sessions" not in facts:
-        return rows.mutate(client=ibis.null("string"))
+    if "client" not in who or "sessions" not in facts:
+        return rows.mutate(client=ibis.null("string")) if "client" in who else rows
     sessions = facts["sessions"]
     clients = sessions.group_by("source", "session_id").agg(client=sessions.application.max())
     return rows.left_join(clients, ["source", "session_id"]).drop("source_right", "session_id_right")
-
-
-def _padded(rows: ir.Table) -> ir.Table:
-    """Add the columns that only queries have."""
-    text, number = ibis.null("string"), ibis.null("int64")
-    return rows.mutate(**{f"{c}_no" if c in _TEXTS else c: number if c in _TEXTS else text for c in _QUERY_ONLY})
 
 
 def _boundaries(known: Known) -> list[int]:

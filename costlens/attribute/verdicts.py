@@ -75,8 +75,8 @@ class Outcome:
 def equal_shares(assets: Iterable[str]) -> tuple[tuple[str, float], ...]:
     """Split evenly, to 12 places; the first assets by name take what is left over, so that shares add up to one."""
     ordered = sorted(set(assets))
-    if not ordered:
-        return ()
+    if len(ordered) < 2:
+        return tuple((asset, 1.0) for asset in ordered)
     share = (Decimal(1) / len(ordered)).quantize(_PLACE, ROUND_DOWN)
     left = int((1 - share * len(ordered)) / _PLACE)
     return tuple((asset, float(share + (_PLACE if n < left else 0))) for n, asset in enumerate(ordered))
