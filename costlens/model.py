@@ -259,7 +259,7 @@ is_final boolean whether the vendor may still change it
 SHAPES = _fact(
     "shapes",
     "shape x database x schema seen on the day",
-    ("shape", "database", "schema"),
+    ("day", "shape", "database", "schema"),
     """
 shape text
 database text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from costlens import registry
-from costlens.price.money import rated
+from costlens.price.money import rate_table, rated
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -98,7 +98,7 @@ class _Month:
             for name in ("metering", "usage", "bill", "rates", "queries", "charges")
         }
         rates = self.tables["rates"]
-        self.rates = rates.filter(rates.feed == "resolved")
+        self.prices = rate_table(rates.filter(rates.feed == "resolved"), engine.materialise)
 
     def add_to(self, found: dict[str, Reconciliation]) -> None:
         charges = self.tables["charges"]
@@ -121,7 +121,7 @@ class _Month:
 
     def _metered(self) -> Iterable[dict[str, Any]]:
         lines = ibis.union(*(self._in_month(rows) for rows in (self._pools(), self._lines(), self._bytes())))
-        priced = rated(lines, self.rates, self.engine.materialise)
+        priced = rated(lines, self.prices)
         cost = (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
         rows = priced.mutate(cost=cost)
         return self.engine.rows(rows.group_by("currency").agg(cost=rows.cost.sum()))
@@ -166,7 +166,7 @@ class _Month:
         owed = units.mutate(units=units.units + units.adjustment_units.fill_null(0)).select(
             "day", "account", "region", "service", "unit", "units"
         )
-        priced = rated(owed, self.rates, self.engine.materialise)
+        priced = rated(owed, self.prices)
         cost = (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
         rows = priced.mutate(cost=cost)
         found = self.engine.rows(rows.group_by("currency").agg(cost=rows.cost.sum()))

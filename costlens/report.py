@@ -168,9 +168,8 @@ def _rest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _final_until(engine: Engine, rows: ir.Table) -> date | None:
     """Return the day up to which all money is final (exclusive), None where none is."""
-    first_open = rows.filter(rows.status != "final").day.min()
-    last = rows.day.max()
-    row = engine.rows(rows.aggregate(first_open=first_open, last=last))[0]
+    first_open = ibis.ifelse(rows.status != "final", rows.day, ibis.null("int32")).min()
+    row = engine.rows(rows.aggregate(first_open=first_open, last=rows.day.max()))[0]
     until = row["first_open"] if row["first_open"] is not None else row["last"] + 1 if row["last"] is not None else None
     return date.fromordinal(date(1970, 1, 1).toordinal() + until) if until is not None else None
 
