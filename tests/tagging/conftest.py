@@ -98,7 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
             answer = _snowflake(_LOGIN)
         elif path == "/queries/v1/query-request":
             failing = self.server.wire.failing
-            answer = _snowflake(_statement(body), success=not (failing and failing in body.get("sqlText", "")))
+            answer = _snowflake(
+                _statement(body, self.server.wire.port), success=not (failing and failing in body.get("sqlText", ""))
+            )
         else:
             answer = _snowflake({})
         text = json.dumps(answer).encode()
@@ -149,12 +151,19 @@ _LOGIN = {
 }
 
 
-def _statement(body: dict[str, Any]) -> dict[str, Any]:
-    column = {"name": "X", "type": "fixed", "precision": 38, "scale": 0, "nullable": True}
+def _statement(body: dict[str, Any], port: int) -> dict[str, Any]:
+    text = body.get("sqlText", "").strip()
+    rows: list[list[str]] = [["1"]]
+    if "current_version" in text.lower():
+        rows = [["9.30.0"]]
+    elif "current_database()" in text.lower():
+        rows = [["D", "S"]]
+    elif text.lower().startswith("copy into"):
+        rows = [["f.txt", "LOADED", "1", "1", "1", "0", "", "", "", ""]]
     return {
         "parameters": [{"name": "TIMEZONE", "value": "UTC"}],
-        "rowtype": [column | {"byteLength": None, "length": None, "database": "", "schema": "", "table": ""}],
-        "rowset": [["1"]],
+        "rowtype": [_column(value) for value in rows[0]],
+        "rowset": rows,
         "total": 1,
         "returned": 1,
         "queryId": "01b00000-0000-0000-0000-000000000001",
@@ -165,13 +174,43 @@ def _statement(body: dict[str, Any]) -> dict[str, Any]:
         "finalSchemaName": "S",
         "finalWarehouseName": "W",
         "finalRoleName": "R",
-        "arrayBindSupported": body.get("sqlText", "").lower().startswith("insert"),
+        "arrayBindSupported": text.lower().startswith("insert"),
         "numberOfBinds": 1,
         "version": 1,
         "progressDesc": None,
         "sendResultTime": 0,
         "databaseProvider": None,
         "getResultUrl": "/queries/01b00000-0000-0000-0000-000000000001/result",
+        **(_upload(text, port) if text.upper().startswith("PUT") else {}),
+    }
+
+
+def _column(value: str) -> dict[str, Any]:
+    found = {"name": "X", "precision": 38, "scale": 0, "nullable": True, "byteLength": None, "length": None}
+    return {**found, "type": "fixed" if value == "1" else "text", "database": "", "schema": "", "table": ""}
+
+
+def _upload(text: str, port: int) -> dict[str, Any]:
+    """Answer a PUT: the stage is this server."""
+    source = text.split("'")[1] if "'" in text else text.split()[1]
+    return {
+        "command": "UPLOAD",
+        "src_locations": [source.removeprefix("file://")],
+        "stageInfo": {
+            "locationType": "GCS",
+            "location": "bucket/",
+            "path": "",
+            "region": "us",
+            "creds": {},
+            "presignedUrl": f"http://localhost:{port}/stage/file",
+        },
+        "encryptionMaterial": {"queryStageMasterKey": "MDEyMzQ1Njc4OWFiY2RlZg==", "queryId": "q", "smkId": "1"},
+        "autoCompress": False,
+        "sourceCompression": "none",
+        "parallel": 1,
+        "overwrite": True,
+        "threshold": 100_000_000,
+        "localLocation": None,
     }
 
 
