@@ -8,14 +8,10 @@ from decimal import Decimal
 from costlens.connector import Billing, Rate, SizeRate
 from costlens_snowflake.services import (
     AI_CREDITS,
-    AI_SERVICES,
     BILLED_AS,
-    CATEGORIES,
     CLOUD_SERVICES,
     CREDITS,
-    DATA_TRANSFER,
     DETAILS,
-    STORAGE,
     TIB,
     TIB_MONTHS,
     WAREHOUSE_METERING,
@@ -40,17 +36,12 @@ SIZE_RATES = (
     ),
 )
 
-#: Services priced by the platform credit, as metered and as billed, and those without a warehouse or a service type.
-CREDIT_SERVICES = tuple(
-    sorted(
-        {WAREHOUSE_METERING, CLOUD_SERVICES, *BILLED_AS.values(), *CATEGORIES} - set(AI_SERVICES),
-    )
-)
 #: List prices of AWS US East: platform credit by edition, storage on capacity contracts, AI credit with global routing.
 LIST_CREDIT = {"standard": Decimal(2), "enterprise": Decimal(3), "business critical": Decimal(4)}
 LIST_STORAGE = Decimal(23)
 LIST_AI = Decimal(2)
-STORAGE_SERVICES = (STORAGE, "STORAGE_READER")
+#: Holds for every service metered in the unit: Snowflake's list of services is open.
+EVERY_SERVICE = "*"
 
 
 def rates(
@@ -62,19 +53,9 @@ def rates(
     ai: Decimal | None,
     transfer: Decimal | None = None,
 ) -> tuple[Rate, ...]:
-    """Return a price per service for each of: a credit, a TiB-month, an AI credit, a TiB sent; None = not known."""
-    priced = (
-        (CREDIT_SERVICES, CREDITS, compute),
-        (STORAGE_SERVICES, TIB_MONTHS, storage),
-        (AI_SERVICES, AI_CREDITS, ai),
-        ((DATA_TRANSFER,), TIB, transfer),
-    )
-    return tuple(
-        Rate(service, unit, price, currency, origin)
-        for services, unit, price in priced
-        for service in services
-        if price is not None
-    )
+    """Return the price of each of: a credit, a TiB-month, an AI credit, a TiB sent; None = not known."""
+    priced = ((CREDITS, compute), (TIB_MONTHS, storage), (AI_CREDITS, ai), (TIB, transfer))
+    return tuple(Rate(EVERY_SERVICE, unit, price, currency, origin) for unit, price in priced if price is not None)
 
 
 def list_rates(edition: str) -> tuple[Rate, ...]:
@@ -85,6 +66,7 @@ def list_rates(edition: str) -> tuple[Rate, ...]:
 BILLING = Billing(
     calendar="UTC",
     pool_unit=CREDITS,
+    pool_service=WAREHOUSE_METERING,
     size_rates=SIZE_RATES,
     minimum_seconds={"standard": 60, "interactive": 3600},
     overhead_service=CLOUD_SERVICES,

@@ -88,7 +88,12 @@ def _slice(size: ir.NumericValue, day: ir.IntegerValue) -> ir.DecimalValue:
 
 
 def credits_billed(rows: ir.Table, account: str | None) -> list[Facts]:
-    """Return the bill in credits: a UTC day's credits of each service, cloud services before their adjustment."""
+    """Return the bill in credits: a UTC day's credits of each service, cloud services before their adjustment.
+
+    Cloud services are told apart for warehouses only: those of a serverless service are within its own credits and have
+    no free part.
+    """
+    of_warehouses = rows.service_type == WAREHOUSE_METERING
     facts = rows.select(
         day=rows.usage_date,
         account=ibis.literal(account, "string"),
@@ -100,7 +105,7 @@ def credits_billed(rows: ir.Table, account: str | None) -> list[Facts]:
             rows.credits_used,
             rows.credits_used_compute.fill_null(0) + rows.credits_used_cloud_services.fill_null(0),
         ),
-        overhead_units=rows.credits_used_cloud_services,
+        overhead_units=ibis.ifelse(of_warehouses, rows.credits_used_cloud_services, _NO_DECIMAL),
         adjustment_units=rows.credits_adjustment_cloud_services,
         cost=_NO_DECIMAL,
         currency=_NULL,
@@ -114,25 +119,21 @@ def currency_billed(rows: ir.Table, account: str | None) -> list[Facts]:
     service = _service(rows)
     rating, billing = rows.rating_type.fill_null("").lower(), rows.billing_type.fill_null("").lower()
     usual = billing.isin(["", "consumption"])
-    base = ibis.cases(
+    kind = ibis.cases(
+        (rows.is_adjustment.fill_null(False), "adjustment"),
+        (billing.isin(["rebate", "support_credit"]), "credit"),
+        (~usual, "other"),
         (service == CLOUD_SERVICES, "overhead"),
         (rating == "compute", "compute"),
         (rating == "storage", "storage"),
         (rating == "data_transfer", "transfer"),
         else_="other",
     )
-    kind = ibis.cases(
-        (rows.is_adjustment.fill_null(False), ibis.ifelse(usual, "adjustment", "adjustment " + billing)),
-        (usual, base),
-        (billing == "rebate", "credit"),
-        (billing == "support_credit", "credit support"),
-        else_="other " + billing,
-    )
     facts = rows.select(
         day=rows.usage_date,
         account=ibis.literal(account, "string"),
         region=_NULL,
-        service=service,
+        service=ibis.ifelse(usual, service, billing.upper() + " " + service),  # a rebate is no price of the service
         kind=kind,
         unit=_unit(service, rating),
         units=rows.usage,
@@ -148,7 +149,7 @@ def currency_billed(rows: ir.Table, account: str | None) -> list[Facts]:
 def focus_billed(rows: ir.Table, account: str | None) -> list[Facts]:
     """Return the bill in currency from the FOCUS view, whose names of services are not those of the metering views."""
     day = day_of(rows.chargeperiodstart)
-    category = rows.chargecategory.fill_null("").lower()
+    category = rows.chargecategory.fill_null("Usage").lower()
     unit = ibis.cases(
         (rows.pricingunit.lower() == "credits", CREDITS),
         (rows.pricingunit.lower() == "tib-months", TIB_MONTHS),
@@ -158,11 +159,14 @@ def focus_billed(rows: ir.Table, account: str | None) -> list[Facts]:
         day=day,
         account=ibis.literal(account, "string"),
         region=_NULL,
-        service=rows.servicename,
+        service=ibis.ifelse(
+            category.isin(["usage", "adjustment"]), rows.servicename, category.upper() + " " + rows.servicename
+        ),
         kind=ibis.cases(
             (category == "adjustment", "adjustment"),
-            (category.isin(["usage", ""]), ibis.ifelse(unit == CREDITS, "compute", "other")),
-            else_="other " + category,
+            (unit == CREDITS, "compute"),
+            (unit == TIB_MONTHS, "storage"),
+            else_="other",
         ),
         unit=unit,
         units=rows.pricingquantity,

@@ -54,7 +54,6 @@ CATEGORIES = {
     "SNOWFLAKE_INTELLIGENCE": "ai",
     "WAREHOUSE_METERING_READER": "other",
 }
-AI_SERVICES = tuple(name for name, category in CATEGORIES.items() if category == "ai")
 
 #: Service as metered -> as the views in currency call it, where they differ.
 BILLED_AS = {"AUTO_CLUSTERING": "AUTOMATIC_CLUSTERING", "PIPE": "SNOWPIPE", "TELEMETRY_DATA_INGEST": "LOGGING"}

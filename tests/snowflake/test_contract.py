@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from costlens.testing import ConnectorContract
 from costlens_snowflake import Snowflake
@@ -11,9 +12,9 @@ from costlens_snowflake import Snowflake
 class TestSnowflake(ConnectorContract):
     connector = Snowflake
     export = Path(__file__).parent / "export"
-    settings = {"account": "acme-prod", "bill": "currency"}
+    settings: ClassVar = {"account": "acme-prod", "bill": "currency"}
     summed = frozenset({"usage_in_currency_daily", "focus_cost_usage_v1_3"})
-    partial = {
+    partial: ClassVar = {
         "metering_history": "warehouses are metered by warehouse_metering_history",
         "warehouse_events_history": "events of single clusters",
         "rate_sheet_daily": "rows of other accounts, rebates",
@@ -24,8 +25,8 @@ class TestSnowflake(ConnectorContract):
 
 
 class TestSnowflakeBilledByFocus(TestSnowflake):
-    settings = {"account": "acme-prod", "bill": "focus"}
-    partial = {
+    settings: ClassVar = {"account": "acme-prod", "bill": "focus"}
+    partial: ClassVar = {
         **TestSnowflake.partial,
         "usage_in_currency_daily": "another view is the bill",
         "focus_cost_usage_v1_3": "",
