@@ -23,7 +23,8 @@ from costlens.model import TABLES, Column, Table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# DuckDB keeps a file open per partition, up to 100; past that it closes them early and leaves several small ones.
+# DuckDB keeps a file open per partition, up to 100; past that it closes them early and leaves several small ones, or
+# runs out of memory holding rows back.
 _DAYS_AT_ONCE = 90
 
 
@@ -123,13 +124,19 @@ class Replacement:
 
     def _copy(self, folder: Path) -> list[tuple[Any, ...]]:
         """Write one file per partition; return path, rows, bytes, footer bytes, statistics and partition of each."""
-        order = " order by source, day" if len(self.days) > _DAYS_AT_ONCE else ""
-        target = str(folder).replace("'", "''")
-        # The partition columns are written too: a file then says itself where it belongs, and is read without the log.
-        return self.engine.connection.execute(
-            f"copy ({self.sql()}{order}) to '{target}' (format parquet, compression zstd, partition_by (source, day), "
-            "write_partition_columns true, append true, filename_pattern 'part-{uuid}', return_stats true)"
-        ).fetchall()
+        connection, target = self.engine.connection, str(folder).replace("'", "''")
+        many = len(self.days) > _DAYS_AT_ONCE
+        if many:  # sorted, a partition is complete when the next begins, and need not be held till the end
+            connection.execute("set partitioned_write_flush_threshold = 50000")
+        try:
+            # The partition columns are written too: a file then says itself where it belongs and needs no log.
+            return connection.execute(
+                f"copy ({self.sql()}{' order by source, day' if many else ''}) to '{target}' (format parquet, "
+                "compression zstd, partition_by (source, day), write_partition_columns true, append true, "
+                "filename_pattern 'part-{uuid}', return_stats true)"
+            ).fetchall()
+        finally:
+            connection.execute("reset partitioned_write_flush_threshold")
 
     def _write_store(self, lake: Lake, delta: DeltaTable, note: CommitProperties) -> None:
         """Stream the rows through deltalake's own writer, which knows the object store."""
