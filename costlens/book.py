@@ -16,6 +16,7 @@ from costlens.attribute import REACH_DAYS, attribute, rules_version
 from costlens.changes import Change, change_of
 from costlens.connector import Connector
 from costlens.daily import daily
+from costlens.details import once
 from costlens.engine import Engine
 from costlens.estate import Estate
 from costlens.ingest import Staged
@@ -140,6 +141,7 @@ class Books:
             return set()
         facts = {name: self._stored(name, days) for name in ("bill", "rates", "metering", "usage", "queries")}
         facts["rates"] = facts["rates"].filter(facts["rates"].feed != RESOLVED)
+        facts["usage"] = once(facts["usage"], self.connector.billing.details)
         wanted = needs(facts, self.connector.billing, days)
         rows = resolve_rates(
             self.engine.rows(facts["bill"]),
@@ -204,6 +206,7 @@ class Books:
     def _facts(self, days: Collection[int]) -> dict[str, ir.Table]:
         facts = {name: self._stored(name, days) for name in FACTS}
         facts["rates"] = facts["rates"].filter(facts["rates"].feed == RESOLVED)
+        facts["usage"] = once(facts["usage"], self.connector.billing.details)
         return facts
 
     def _price(self, reach: Closure, folder: Path) -> tuple[str, ...]:

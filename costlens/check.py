@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costlens.connector import Connector, Finding, View
 from costlens.engine import Engine
-from costlens.errors import CostLensError, LedgerEmpty, SourceError, ViewUnavailable
+from costlens.errors import CostLensError, LedgerEmpty, Problem, SourceError, ViewUnavailable
 from costlens.estates import load_estate
 from costlens.ingest import Read
 from costlens.sync import reader
@@ -30,9 +30,17 @@ def check(config: Config, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("sources", "warning", "none configured", "add one under `sources:` in costlens.yml")
     for connector in config.sources:
         yield from _source(connector)
-    for problem in ledger.problems():
+    for problem in _known_problems(ledger):
         sample = f" ({problem.sample})" if problem.sample else ""
         yield Finding(f"{problem.source}: {problem.table}", "warning", f"{problem.count:,} × {problem.reason}{sample}")
+
+
+def _known_problems(ledger: Ledger) -> tuple[Problem, ...]:
+    """Return what the syncs so far could not use; an empty ledger has no problems."""
+    try:
+        return ledger.problems()
+    except LedgerEmpty:
+        return ()
 
 
 def _ledger(ledger: Ledger) -> Finding:
@@ -63,15 +71,9 @@ def _source(connector: Connector) -> Iterable[Finding]:
     )
     until = datetime.now(timezone.utc)
     try:
-        with Engine() as engine, reader(connector, engine) as (read, problems):
+        with Engine() as engine, reader(connector, engine) as (read, _):
             for view in connector.views:
                 yield _view(name, view, read, engine, until)
-            for problem in problems():
-                yield Finding(
-                    f"{name}: {problem.table}",
-                    "warning",
-                    f"{problem.count:,} × {problem.reason} {problem.sample}".strip(),
-                )
     except SourceError as error:
         yield Finding(name, "error", str(error))
 
@@ -82,7 +84,9 @@ def _view(source: str, view: View, read: Read, engine: Engine, until: datetime) 
             engine.rows(rows.limit(1))
     except ViewUnavailable as error:
         detail = f"{error}" + (f" ({view.purpose})" if view.purpose else "")
-        return Finding(f"{source}: {view.name}", "error" if view.essential else "missing", detail, error.remedy or view.grant)
+        return Finding(
+            f"{source}: {view.name}", "error" if view.essential else "missing", detail, error.remedy or view.grant
+        )
     except SourceError as error:
         return Finding(f"{source}: {view.name}", "error", str(error))
     return Finding(f"{source}: {view.name}", "ok")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from costlens import registry
+from costlens.details import once
 from costlens.price.money import rate_table, rated
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Month:
         return rows.select("day", "account", "region", "service", "unit", at=rows.hour, units=rows.units)
 
     def _lines(self) -> ir.Table:
-        rows = self.tables["usage"]
+        rows = once(self.tables["usage"], self.billing.details)
         return rows.select("day", "account", "region", "service", "unit", at=rows.started_at, units=rows.units)
 
     def _bytes(self) -> ir.Table:
@@ -141,7 +142,7 @@ class _Month:
             "day",
             "account",
             "region",
-            service=ibis.literal(self.billing.bytes_service),
+            service=ibis.literal(self.billing.bytes_service, "string"),
             unit=ibis.literal("TiB"),
             at=rows.ended_at,
             units=(rows.bytes_billed / float(TEBIBYTE)).cast("decimal(38, 12)"),

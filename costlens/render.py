@@ -86,7 +86,7 @@ def _footer(answer: Answer) -> list[str]:
     ]
     if answer.problems:
         count = sum(problem.count for problem in answer.problems)
-        lines.append(f"{count:,} rows or files could not be used: `costlens check` lists them")
+        lines.append(f"{count:,} problems with rows: `costlens check` lists them")
     return lines
 
 
@@ -136,6 +136,11 @@ def _section(section: Section) -> dict[str, Any]:
     }
 
 
+def _cell(value: object) -> str:
+    """Show a value of a frame; nothing for null, whatever pandas holds for it."""
+    return "" if value is None or value != value else str(value)
+
+
 RENDER: dict[str, Callable[[Answer], str]] = {"table": as_table, "csv": as_csv, "json": as_json}
 
 
@@ -151,6 +156,6 @@ def frame_text(frame: pd.DataFrame, form: str) -> str:
     for name in frame.columns:
         table.add_column(str(name), overflow="fold")
     for row in frame.itertuples(index=False):
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     Console(file=buffer, width=_WIDTH * 2, highlight=False, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + f"\n({len(frame):,} rows)\n"

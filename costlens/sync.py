@@ -73,7 +73,7 @@ class Summary:
         rows = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count) or "nothing new"
         lines = [f"{self.source}: {rows}; {self.days_priced} days priced; snapshot {self.snapshot}"]
         if self.problems:
-            lines.append(f"{self.source}: {self.problems:,} rows could not be used: `costlens check` lists them")
+            lines.append(f"{self.source}: {self.problems:,} problems with rows: `costlens check` lists them")
         if self.missing:
             lines.append(
                 f"{self.source}: views not read: {', '.join(sorted(self.missing))}: `costlens check` says what allows them"
