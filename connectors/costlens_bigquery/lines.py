@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _PACIFIC_DAY_STARTS = 8 * MICROSECONDS_PER_HOUR
 _SECONDS_PER_DAY = 86_400
 _GIB = float(1 << 30)
-_LEAST_ROW_BYTES = 1024
 #: Edition of reservations and commitments from before there were editions.
 FLAT_RATE = "FLAT_RATE"
 #: Category and kind of the line that a commitment gives, until `settle` spreads it over the baselines.
@@ -79,22 +78,21 @@ def storage(rows: ir.Table, region: str | None) -> ir.Table:
 
 
 def streaming(rows: ir.Table, region: str | None) -> ir.Table:
-    """Turn streamed rows per table and hour into GiB; each row counts as 1 KiB at least."""
-    counted = ibis.greatest(rows.total_input_bytes.fill_null(0), rows.total_rows.fill_null(0) * _LEAST_ROW_BYTES)
-    return _streamed(rows, region, STREAMING, counted)
+    """Turn streamed rows per table and hour into GiB; the warehouse has counted each as 1 KiB at least."""
+    return _streamed(rows, region, STREAMING)
 
 
 def written(rows: ir.Table, region: str | None) -> ir.Table:
     """Turn rows written through the Storage Write API per table and hour into GiB."""
-    return _streamed(rows, region, WRITE_API, rows.total_input_bytes.fill_null(0))
+    return _streamed(rows, region, WRITE_API)
 
 
-def _streamed(rows: ir.Table, region: str | None, service: str, counted: ir.IntegerValue) -> ir.Table:
+def _streamed(rows: ir.Table, region: str | None, service: str) -> ir.Table:
     wide = rows.mutate(
         place=region_of(rows, region),
         object_name=relation(rows.project_id, rows.dataset_id, rows.table_id),
         starts=rows.start_timestamp,
-        units=counted / _GIB,
+        units=rows.total_input_bytes.fill_null(0) / _GIB,
     )
     return _lines(wide, service, ("ingest", "stored"), "GiB", MICROSECONDS_PER_HOUR)
 

@@ -74,7 +74,7 @@ JOBS_TIMELINE = View(
         job_id! text
         parent_job_id text
         statement_type text
-        reservation_id! text
+        reservation_id text
         job_creation_time! instant
         job_start_time instant
         job_end_time instant

@@ -18,4 +18,12 @@ where timeline.job_creation_time >= @since
     and timeline.job_creation_time < @until
     and timeline.reservation_id is not null
     and (timeline.statement_type is null or timeline.statement_type <> 'SCRIPT')
-group by 1, 2, 3, 4, 5, 6, 7, 10
+group by
+    timeline.region,
+    timeline.project_id,
+    timeline.job_id,
+    timeline.parent_job_id,
+    timeline.statement_type,
+    timeline.reservation_id,
+    timeline.job_creation_time,
+    timestamp_trunc(timeline.period_start, hour)

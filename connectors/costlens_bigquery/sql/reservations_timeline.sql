@@ -12,4 +12,9 @@ select
 from `{project}`.`region-{region}`.INFORMATION_SCHEMA.RESERVATIONS_TIMELINE as timeline
 where timeline.period_start >= @since
     and timeline.period_start < @until
-group by 1, 2, 3, 4, 6
+group by
+    timeline.region,
+    timeline.project_id,
+    timeline.reservation_id,
+    timeline.edition,
+    timestamp_trunc(timeline.period_start, hour)

@@ -1,5 +1,5 @@
 -- Rows inserted by streaming (tabledata.insertAll), summed from minutes to hours in the warehouse: 1 row per table and hour.
--- Only what was stored is billed: error_code is null where it was.
+-- Only what was stored is billed: error_code is null where it was. Each row counts as 1 KiB at least.
 select
     timeline.region,
     timeline.project_id,
@@ -8,9 +8,15 @@ select
     timeline.error_code,
     timestamp_trunc(timeline.start_timestamp, hour) as start_timestamp,
     sum(timeline.total_rows) as total_rows,
-    sum(timeline.total_input_bytes) as total_input_bytes
+    sum(greatest(timeline.total_input_bytes, 1024 * timeline.total_rows)) as total_input_bytes
 from `{project}`.`region-{region}`.INFORMATION_SCHEMA.STREAMING_TIMELINE as timeline
 where timeline.start_timestamp >= @since
     and timeline.start_timestamp < @until
     and timeline.error_code is null
-group by 1, 2, 3, 4, 5, 6
+group by
+    timeline.region,
+    timeline.project_id,
+    timeline.dataset_id,
+    timeline.table_id,
+    timeline.error_code,
+    timestamp_trunc(timeline.start_timestamp, hour)

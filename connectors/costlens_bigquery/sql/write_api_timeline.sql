@@ -13,4 +13,10 @@ from `{project}`.`region-{region}`.INFORMATION_SCHEMA.WRITE_API_TIMELINE as time
 where timeline.start_timestamp >= @since
     and timeline.start_timestamp < @until
     and timeline.error_code = 'OK'
-group by 1, 2, 3, 4, 5, 6
+group by
+    timeline.region,
+    timeline.project_id,
+    timeline.dataset_id,
+    timeline.table_id,
+    timeline.error_code,
+    timestamp_trunc(timeline.start_timestamp, hour)

@@ -2,7 +2,7 @@
 -- 1 row per Pacific day of use, invoice month, project, place, sku, cost type and currency.
 -- Credits are summed in a sub-query per row: joining them would count a row's cost once per credit. Floats are summed as numeric.
 -- The sku that attributes reservation slots to labels has usage and no cost: it would double the slot-hours.
--- @projects empty = all projects. Rows are never exported before they were used, so days before @since hold nothing wanted.
+-- @projects empty = all projects. Rows are exported after they were used, so partitions before @since hold nothing wanted.
 select
     date(line.usage_start_time, 'America/Los_Angeles') as usage_date,
     line.invoice.month as invoice_month,
@@ -21,7 +21,7 @@ select
 from `{billing_export}` as line
 where date(line.usage_start_time, 'America/Los_Angeles') >= @since
     and date(line.usage_start_time, 'America/Los_Angeles') < @until
-    and line.export_time >= timestamp(@since)
+    and line._partitiontime >= timestamp(@since)
     and line.service.description like 'BigQuery%'
     and line.sku.description not like '%Analysis Slots Attribution%'
     and (array_length(@projects) = 0 or line.project.id in unnest(@projects))
