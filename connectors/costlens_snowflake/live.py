@@ -24,6 +24,8 @@ _NOT_THERE = frozenset({2003, 2043, 3001})
 _NO_COLUMN = frozenset({904, 2043})
 #: Columns that hold literals of statements: not even selected where `texts: none`.
 _TEXTS = ("query_text", "error_message")
+#: The column that an error is about, in Snowflake's words and in those of DuckDB behind a stand-in.
+_IDENTIFIER = re.compile(r"""(?:invalid identifier|Referenced column)\s+['"]+(?:\w+\.)*"?(\w+)""")
 _NETWORK_SECONDS = 600
 _LOGIN_SECONDS = 60
 
@@ -123,11 +125,10 @@ class SnowflakeReader(Reader):
 
     def _narrowed(self, view: View, sql: str, error: Exception) -> str:
         """Return the query without the column that the error names; raise where it is not about a column."""
-        number, message = getattr(error, "errno", None), str(error)
-        named = {
-            name.lower() for name in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", message.partition("'")[2].partition("'")[0])
-        }
-        columns = [column for column in view.columns if column.name in named and without(sql, column.name) != sql]
+        number = getattr(error, "errno", None)
+        found = _IDENTIFIER.search(str(error))
+        named = found.group(1).lower() if found else ""
+        columns = [column for column in view.columns if column.name == named and without(sql, named) != sql]
         if number in _NO_COLUMN and columns:
             column = columns[0]
             if column.required:
