@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "comment"
 _CONFIDENCE = 0.98
+_READERS = ("looker", "sigma", "metabase", "hex", "mode")
+_READER_LABELS = ("looker-context-user_id", "looker_studio_report_id")
 _LABEL_KINDS = ("model_", "test_", "seed_", "snapshot_", "source_", "operation_", "unit_test_")
 
 
@@ -31,7 +33,8 @@ def speak(scene: Scene, _: Mapping[str, Sequence[ir.Table]]) -> list[ir.Table]:
 
 
 def _read(body: Mapping[str, Any], where: str, known: Known) -> Verdict | None:
-    return _dbt(body, where, known) or _orchestrator(body, where, known)
+    found = _dbt(body, where, known) or _orchestrator(body, where, known)
+    return found or (_verdict(where, None, Traits(purpose="read")) if body.get("tool") in _READERS else None)
 
 
 def _dbt(body: Mapping[str, Any], where: str, known: Known) -> Verdict | None:
@@ -62,7 +65,8 @@ def _read_labels(body: Mapping[str, Any], known: Known) -> Verdict | None:
         asset = known.by_node(label) or known.by_node_label(label)
         return _verdict("labels, dbt node_id", asset or (plain if kind and kind != "operation_" else None), traits)
     found = _orchestrator(body, "labels", known)
-    return found or (_verdict("labels, dbt target_name", None, Traits(environment)) if environment else None)
+    traits = Traits(environment, "read" if any(name in body for name in _READER_LABELS) else None)
+    return found or (_verdict("labels", None, traits) if traits != Traits() else None)
 
 
 def _orchestrator(body: Mapping[str, Any], where: str, known: Known) -> Verdict | None:

@@ -167,7 +167,7 @@ class Scene:
         named = usage.filter(usage.object_id.notnull())
         grouped = named.group_by("source", "day", subject_id=named.object_id).agg(
             account=named.account.max(),
-            pool=ibis.null("string"),
+            pool=ibis.ifelse(named.pool_id.notnull(), named.object, ibis.null("string")).max(),
             object=ibis.coalesce(named.object, named.object_id).max(),
         )
         rows = self._numbered(grouped.mutate(kind=ibis.literal("object")), "object")
@@ -178,7 +178,7 @@ class Scene:
             pa.table(
                 {
                     "object_no": texts["no"],
-                    "database": pa.array([p[-3] if len(p) > 2 else None for p in parts], pa.string()),
+                    "database": pa.array([p[0] if len(p) in (1, 3) else None for p in parts], pa.string()),
                     "schema": pa.array([p[-2] if len(p) > 1 else None for p in parts], pa.string()),
                 }
             ),

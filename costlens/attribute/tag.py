@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "tag"
 OWN_TEAM = "costlens"
+_ORCHESTRATORS = ("dagster", "airflow", "dbt")  # what runs in a step of theirs builds, a read too
 _CERTAIN, _GENERIC = 1.0, 0.95
 
 
@@ -65,6 +66,8 @@ def _read_own(own: Mapping[str, Any] | None, where: str, known: Known) -> Verdic
     assets, field = _assets(own, node, known)
     team = own.get("t")
     traits = Traits(code_ref=own.get("f"), code_version=own.get("c")).or_else(dbt_traits(node))
+    if own.get("o") in _ORCHESTRATORS:
+        traits = traits.or_else(Traits(purpose="build"))
     if not assets and not team and traits == Traits():
         return None
     return Verdict(

@@ -102,6 +102,7 @@ ESTATE = Estate(
         PrincipalRule("growth", "pool", "GROWTH_*"),
         PrincipalRule("raw", "schema", "RAW"),
         PrincipalRule("raw", "label:team", "raw"),
+        PrincipalRule("lake", "database", "LAKE"),
     ),
 )
 
@@ -116,6 +117,8 @@ def test_objects_and_pools() -> None:
             {"object_id": "DB.X.Y"},
             {"object_id": None, "service": "AI"},
             {"pool_id": "3", "service": "ACCELERATION"},
+            {"pool_id": "1", "object_id": "GROWTH_WH", "object": "GROWTH_WH", "service": "ACCELERATION"},
+            {"object_id": "5", "object": "LAKE", "service": "STORAGE"},
         ],
         metering=[
             {"pool_id": "1", "pool": "GROWTH_WH"},
@@ -127,11 +130,13 @@ def test_objects_and_pools() -> None:
         ("object", "17"): ("orders", None, "target"),
         ("object", "DB.RAW.EVENTS"): (None, "raw", "principal"),
         ("object", "DB.X.Y"): (None, None, "none"),
+        ("object", "GROWTH_WH"): (None, "growth", "principal"),
+        ("object", "5"): (None, "lake", "principal"),
         ("pool", "1"): (None, "growth", "principal"),
         ("pool", "2"): (None, None, "none"),
         ("pool", "3"): (None, None, "none"),
     }
-    assert len(rows) == 6
+    assert len(rows) == 8
 
 
 def test_the_version_of_the_rules_tells_estate_and_settings() -> None:
