@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from costlens_sample import folder
-from costlens_sample.generate import answer, bigquery, bigquery_answer, estate, snowflake, truth
+from costlens_sample.generate import answer, arrivals, bigquery, bigquery_answer, estate, snowflake, truth
 from costlens_sample.generate.account import simulate
 from costlens_sample.generate.billing import bill
 from costlens_sample.generate.clock import MONTH
@@ -26,6 +26,7 @@ def generate(target: Path) -> None:
     bigquery.export(project, charged, target / "bigquery")
     estate.write(target)
     write(target / "truth.parquet", truth.TRUTH, truth.rows(account, project))
+    write(target / "arrivals.parquet", arrivals.ARRIVALS, arrivals.rows(account, credited, project))
     answers = {
         "month": MONTH,
         SNOWFLAKE: answer.snowflake(account, credited),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from costlens_sample.generate import dbt, orchestrators, people
-from costlens_sample.generate.clock import MINUTE, SINCE, UNTIL, at
+from costlens_sample.generate.clock import MINUTE, SECOND, SINCE, UNTIL, at
 from costlens_sample.generate.company import WAREHOUSES
 from costlens_sample.generate.pools import Execution, Pool, share
 from costlens_sample.generate.statement import Statement
@@ -30,7 +30,7 @@ class Account:
 def simulate() -> Account:
     """Send everything in order of time and let the warehouses run it."""
     sent = [*dbt.statements(), *orchestrators.statements(), *people.statements()]
-    sent = sorted((s for s in sent if SINCE <= s.at < UNTIL), key=lambda s: (s.at, s.text))
+    sent = sorted((s for s in sent if s.at >= SINCE and _ends_before(s, UNTIL)), key=lambda s: (s.at, s.text))
     pools = {warehouse.name: Pool(warehouse) for warehouse in WAREHOUSES}
     executions = []
     for statement in sent:
@@ -51,6 +51,11 @@ def simulate() -> Account:
         execution.query_id = f"01c{execution.submitted // MINUTE:08x}-0604-2a71-0000-42071{number:07x}"
         sessions.setdefault(execution.statement.session, 420_710_000 + 7 * len(sessions))
     return Account(tuple(executions), tuple(pools.values()), sessions)
+
+
+def _ends_before(statement: Statement, end: int) -> bool:
+    """Say whether a statement, and the warehouse after it, is done by then: what is cut off has no metering yet."""
+    return statement.at + round(statement.seconds * SECOND) + 15 * MINUTE < end
 
 
 def _without_compute(statement: Statement) -> Execution:

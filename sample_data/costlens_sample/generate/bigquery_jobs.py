@@ -151,7 +151,7 @@ def _dagster(day: date, random: Random) -> Iterator[Job]:
     run = str(UUID(int=random.getrandbits(128), version=4))
     asset, _, team = EMBEDDINGS
     yield Job(
-        at=at(day, 5) + random.randint(0, 60_000),
+        at=at(day, 6.6) + random.randint(0, 60_000),
         text=(
             f"create or replace table recommendations.session_embeddings as\nselect session_id, "
             f"ml_generate_embedding_result as v from ml.generate_embedding(model recommendations.encoder, "

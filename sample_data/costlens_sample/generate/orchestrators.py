@@ -158,7 +158,7 @@ def _airflow(day: date, random: Random) -> Iterator[Statement]:
     for hour in range(0, 24, 2):
         yield _settlement(at(day, hour) + 12 * MINUTE + random.randint(0, 9_000), random)
     tag = _own_tag(FRAUD, "airflow", f"scheduled__{day}", str(day))
-    fraud = _built(FRAUD, at(day, 22.6), random, tag, AIRFLOW, f"airflow fraud {day}")
+    fraud = _built(FRAUD, at(day, 23.2), random, tag, AIRFLOW, f"airflow fraud {day}")
     yield fraud
     yield replace(
         fraud,

@@ -15,6 +15,8 @@ from costlens_sample.generate.statement import Statement
 CONCURRENCY = 8
 MINIMUM = 60 * SECOND
 SPINDOWN = 120 * SECOND
+#: From the start of a procedure to its first child.
+_CALL_MS = 200
 
 #: Credits per second of work on an adaptive warehouse, whose queries are billed one by one.
 ADAPTIVE_RATE = 6 / 3_600
@@ -148,7 +150,7 @@ class Pool:
             overload,
         )
         self.executions.append(execution)
-        clock = started + 200
+        clock = started + _CALL_MS if statement.children else ended
         for child in statement.children:
             begun = clock + child.compile_ms
             done = begun + max(1, round(child.seconds * slower * SECOND))
