@@ -70,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
+        self._body()
         self._answer(urlsplit(self.path).path, {})
 
     def do_POST(self) -> None:
@@ -94,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, body: dict[str, Any]) -> None:
         if "/bigquery/" in path or "/projects/" in path:
             answer = self._bigquery(path, body)
+        elif path.startswith("/api/2.0/sql/"):
+            answer = _DATABRICKS
         elif path == "/session/v1/login-request":
             answer = _snowflake(_LOGIN)
         elif path == "/queries/v1/query-request":
@@ -111,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", f"http://localhost:{self.server.wire.port}/resumed/projects/p/jobs")
         self.end_headers()
         self.wfile.write(text)
+
+    def do_DELETE(self) -> None:
+        self._body()
+        self._answer(urlsplit(self.path).path, {})
 
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -148,6 +155,21 @@ _LOGIN = {
     ],
     "sessionInfo": {"databaseName": "D", "schemaName": "S", "warehouseName": "W", "roleName": "R"},
     "displayUserName": "U",
+}
+
+
+_DATABRICKS: dict[str, Any] = {
+    "session_id": "s",
+    "statement_id": "1",
+    "status": {"state": "SUCCEEDED"},
+    "manifest": {
+        "format": "JSON_ARRAY",
+        "schema": {"column_count": 1, "columns": [{"name": "x", "type_name": "STRING", "type_text": "STRING"}]},
+        "total_row_count": 1,
+        "total_chunk_count": 1,
+        "chunks": [],
+    },
+    "result": {"chunk_index": 0, "row_count": 1, "data_array": [["1"]]},
 }
 
 

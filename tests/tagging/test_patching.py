@@ -27,8 +27,8 @@ def run(code: str, **environment: str) -> list[str]:
 
 
 def test_importing_costlens_is_light() -> None:
-    code = "import sys; before = set(sys.modules); import costlens; print(len(set(sys.modules) - before))"
-    assert int(run(code)[0]) <= 4
+    code = "import sys, costlens; print([m for m in ('wrapt', 'json', 'costlens.tagging') if m in sys.modules])"
+    assert run(code) == ["[]"]
     code = (
         "import sys, costlens; costlens.asset\n"
         "print([m for m in ('snowflake', 'google', 'sqlalchemy', 'pydantic', 'duckdb', 'ibis') if m in sys.modules])"
