@@ -15,15 +15,18 @@ from costlens.tagging.context import carrier
 SITE = Path(__file__).with_name("site")
 
 
-def environment(base: Mapping[str, str], assets: Sequence[str] = (), team: str | None = None) -> dict[str, str]:
+def environment(
+    base: Mapping[str, str], asset: str | Sequence[str] | None = None, team: str | None = None
+) -> dict[str, str]:
     """Return an environment in which every Python tags its statements, with these assets where they are given."""
     if base.get("COSTLENS_DISABLED") == "1":
         return dict(base)
     others = [folder for folder in base.get("PYTHONPATH", "").split(os.pathsep) if folder and folder != str(SITE)]
+    assets = [asset] if isinstance(asset, str) else asset or ()
     return {**carrier(base, assets, team), "PYTHONPATH": os.pathsep.join([str(SITE), *others])}
 
 
-def exec_command(argv: Sequence[str], assets: Sequence[str] = (), team: str | None = None) -> NoReturn:
+def exec_command(argv: Sequence[str], asset: str | Sequence[str] | None = None, team: str | None = None) -> NoReturn:
     """Become the command; its exit code is this process's. Raises UsageError where it cannot be run."""
     if not argv:
         raise UsageError(
@@ -33,6 +36,6 @@ def exec_command(argv: Sequence[str], assets: Sequence[str] = (), team: str | No
     if path is None:
         raise UsageError(f"{argv[0]}: command not found on PATH")
     try:
-        os.execve(path, list(argv), environment(os.environ, assets, team))  # noqa: S606  it is what the user asked for
+        os.execve(path, list(argv), environment(os.environ, asset, team))  # noqa: S606  it is what the user asked for
     except OSError as error:
         raise UsageError(f"{argv[0]}: cannot be run: {error.strerror}") from error

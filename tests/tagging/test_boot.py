@@ -78,7 +78,7 @@ def test_an_interpreter_without_costlens_runs_as_it_is() -> None:
 
 def test_the_environment_is_made_once() -> None:
     once = environment({"PYTHONPATH": "/a"}, ["x"])
-    assert environment(once, ["x"]) == once
+    assert environment(once, "x") == once
     assert once["PYTHONPATH"] == f"{SITE}{os.pathsep}/a"
     assert environment({"COSTLENS_DISABLED": "1"}, ["x"]) == {"COSTLENS_DISABLED": "1"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from databricks import sql
+from databricks import sql  # type: ignore[import-not-found]
 
 import costlens
 from costlens.tagging.drivers.databricks import read_tags

@@ -37,7 +37,8 @@ def test_aio(wire: Wire) -> None:
     costlens.instrument()
 
     async def build(name: str) -> None:
-        async with aio.SnowflakeConnection(**settings(wire), session_parameters={"QUERY_TAG": "mine"}) as made:
+        own = {"QUERY_TAG": "mine"}
+        async with aio.SnowflakeConnection(**settings(wire), session_parameters=own) as made:  # type: ignore[attr-defined]
             with costlens.asset(name):
                 cursor = made.cursor()
                 for number in range(5):
