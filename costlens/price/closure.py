@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Closure:
-    """`write`: the days whose charges may differ; `read`: the days whose facts they depend on."""
+    """`write`: the days whose charges may differ; `read`: the days whose facts (by their `day`) those depend on."""
 
     write: frozenset[int]
     read: frozenset[int]
@@ -32,12 +32,15 @@ def closure(dirty: Collection[int], spans: Iterable[tuple[int, int]], *, calenda
     """
     spans = [(first, last) for first, last in spans if first < last]
     write = _reach(set(dirty), spans)
-    if calendar == "UTC":
-        return Closure(frozenset(write), frozenset(_reach(write, spans)))
-    # The adjustment of a billing day depends on the charges of the UTC days beside it.
-    write = write | {day + step for day in write for step in (-1, 1)}
-    compared = write | {day + step for day in write for step in (-1, 1)}
-    return Closure(frozenset(write), frozenset(_reach(compared, spans)))
+    compared = write
+    if calendar != "UTC":
+        # The adjustment of a billing day depends on the charges of the UTC days beside it.
+        write = write | {day + step for day in write for step in (-1, 1)}
+        compared = write | {day + step for day in write for step in (-1, 1)}
+    read = _reach(compared, spans)
+    # A query is filed under the day it ended: those that run on from these days are needed too.
+    read |= {last for first, last in spans if any(day in read for day in range(first, last + 1))}
+    return Closure(frozenset(write), frozenset(read))
 
 
 def _reach(days: set[int], spans: Iterable[tuple[int, int]]) -> set[int]:

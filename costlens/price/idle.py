@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from costlens.connector import Billing
 
+#: Digits of the running state: free clusters below, then whether the pool is up, then how many turns it has had.
+_UP, _TURN = 2.0**20, 2.0**24
+
 
 def split_idle(
     idle: ir.Table, events: ir.Table, lulls: ir.Table, billing: Billing, materialise: Materialise
@@ -102,35 +105,27 @@ def _running(events: ir.Table, wanted: ir.Table) -> ir.Table:
 
 
 def _spare(turns: ir.Table, lulls: ir.Table) -> ir.Table:
-    """Return when a pool was up and no query ran on any of its clusters, with whether that ended in a suspend."""
+    """Return when a pool was up and no query ran on any of its clusters, with whether that ended in a suspend.
+
+    One running sum tells it all: free clusters, whether the pool is up, and the turn that this is, each in its own digits.
+    """
     used = lulls.group_by("pool_id", "day").agg(lanes=lulls.lane.nunique())
     marks = [
-        rows.select(
-            pool_id="pool_id",
-            day="day",
-            at=rows[side],
-            is_up=ibis.literal(sign if rows is turns else 0).cast("int64"),
-            free=ibis.literal(sign if rows is lulls else 0).cast("int64"),
-            begun=ibis.literal(1 if rows is turns and sign > 0 else 0).cast("int64"),
+        rows.select("pool_id", "day", at=rows[side], step=ibis.literal(float(step)))
+        for rows, side, step in (
+            (lulls, "a", 1),
+            (lulls, "b", -1),
+            (turns, "a", _UP + _TURN),
+            (turns, "b", -_UP),
         )
-        for rows in (turns, lulls)
-        for side, sign in (("a", 1), ("b", -1))
     ]
-    rows = (
-        ibis.union(*marks)
-        .group_by("pool_id", "day", "at")
-        .agg(is_up=lambda t: t.is_up.sum(), free=lambda t: t.free.sum(), begun=lambda t: t.begun.sum())
-    )
+    rows = ibis.union(*marks)
     so_far = ibis.window(group_by=["pool_id", "day"], order_by="at", preceding=None, following=0)
     along = ibis.window(group_by=["pool_id", "day"], order_by="at")
-    rows = rows.mutate(
-        is_up=rows.is_up.sum().over(so_far),
-        free=rows.free.sum().over(so_far),
-        turn=rows.begun.sum().over(so_far).cast("int64"),
-        b=rows["at"].lead().over(along),
-    )
-    rows = rows.left_join(used, ["pool_id", "day"])
-    rows = rows.filter((rows.is_up > 0) & (rows.free == rows.lanes.fill_null(0)) & (rows.b > rows["at"]))
+    rows = rows.mutate(state=rows.step.sum().over(so_far), b=rows["at"].lead().over(along))
+    rows = rows.filter(rows.b > rows["at"])
+    rows = rows.mutate(turn=(rows.state / _TURN).floor().cast("int64")).left_join(used, ["pool_id", "day"])
+    rows = rows.filter(rows.state - rows.turn.cast("float64") * _TURN == rows.lanes.fill_null(0).cast("float64") + _UP)
     spare = rows.select("pool_id", "day", "turn", a="at", b="b").join(
         turns.select("pool_id", "day", "turn", "kind", "resumed_at", "suspended_at"), ["pool_id", "day", "turn"]
     )

@@ -45,14 +45,20 @@ def overhead_lines(
     shared = users.join(totals, ["day", "account_key"]).join(owed, ["day", "account_key"])
     share = shared.weight.cast("float64") / shared.all_weight.cast("float64")
     shared = shared.filter((shared.all_weight > 0) & (shared.weight > 0)).select(
-        *nobody.columns[:-1], units=exact(shared.billed.cast("float64") * share), billed=exact(shared.billed)
+        *nobody.columns[:-1],
+        units=exact(shared.billed.cast("float64") * share),
+        billed=exact(shared.billed),
+        who=ibis.coalesce(shared.query_id, ibis.literal("pool ") + shared.pool_id, ""),
     )
-    by_day = ibis.window(group_by=["day", "account_key"])
-    first = ibis.window(
-        group_by=["day", "account_key"], order_by=[shared.units.desc(), shared.query_id.fill_null(""), shared.pool_id]
+    shared = materialise(shared, "overhead_shares")
+    key = ["day", "account_key"]
+    sums = materialise(
+        shared.group_by(key).agg(total=exact(shared.units.sum()), top=shared.units.max()), "overhead_sums"
     )
-    shared = shared.mutate(total=exact(shared.units.sum().over(by_day)), rank=ibis.row_number().over(first))
-    rest = ibis.ifelse(shared.rank == 0, exact(shared.billed - shared.total), zero())
+    tops = shared.join(sums, key).filter(lambda t: t.units == t.top)
+    firsts = tops.group_by(key).agg(total=tops.total.max(), who=tops.who.min())
+    shared = shared.left_join(materialise(firsts, "overhead_tops"), [*key, "who"])
+    rest = ibis.ifelse(shared.total.notnull(), exact(shared.billed - shared.total), zero())
     shared = shared.mutate(units=exact(shared.units + rest)).select(*nobody.columns)
     rows = materialise(ibis.union(shared.filter(shared.units != zero()), nobody), "overhead")
     return _priced(rows, owed, rates, billing, materialise)

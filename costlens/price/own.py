@@ -28,7 +28,7 @@ def own_parts(weights: ir.Table, hours: ir.Table, materialise: Materialise) -> i
     """
     scaled = weights.join(hours, ["pool_id", "hour", "day"])
     by_figure = scaled.v.cast("float64") * scaled.v_factor
-    by_time = scaled.g.cast("float64") / UNIT * scaled.g_factor
+    by_time = scaled.g / UNIT * scaled.g_factor
     parts = scaled.select(
         place="place",
         query_id="query_id",
@@ -37,13 +37,13 @@ def own_parts(weights: ir.Table, hours: ir.Table, materialise: Materialise) -> i
         limit_=ibis.coalesce(scaled.own, ibis.ifelse(scaled.is_metered, scaled.metered, ibis.null(EXACT))),
         is_exact=scaled.own.notnull(),
     )
-    parts = parts.filter(parts.units > 0)
-    ordered = ibis.window(group_by="place", order_by=[parts.units.desc(), parts.query_id])
-    parts = parts.mutate(
-        rank=ibis.row_number().over(ordered), total=exact(parts.units.sum().over(ibis.window(group_by="place")))
-    )
-    is_off = parts.is_exact | (parts.total > parts.limit_)
-    rest = ibis.ifelse((parts.rank == 0) & is_off.fill_null(False), exact(parts.limit_ - parts.total), zero())
+    parts = materialise(parts.filter(parts.units > 0), "own_parts")
+    sums = materialise(parts.group_by("place").agg(total=exact(parts.units.sum()), top=parts.units.max()), "own_sums")
+    tops = parts.join(sums, "place").filter(lambda t: t.units == t.top)
+    firsts = materialise(tops.group_by("place").agg(total=tops.total.max(), query_id=tops.query_id.min()), "own_tops")
+    parts = parts.left_join(firsts, ["place", "query_id"])
+    is_off = parts.total.notnull() & (parts.is_exact | (parts.total > parts.limit_).fill_null(False))
+    rest = ibis.ifelse(is_off, exact(parts.limit_ - parts.total), zero())
     return materialise(parts.select("place", "query_id", "is_told", units=exact(parts.units + rest)), "own")
 
 

@@ -40,7 +40,7 @@ def pool_hours(
     """
     used = weights.group_by("pool_id", "hour", "day").agg(
         v=weights.v.sum().fill_null(0).cast("float64"),
-        g=weights.g.sum(where=weights.v.isnull()).fill_null(0).cast("float64") / UNIT,
+        g=weights.g.sum(where=weights.v.isnull()).fill_null(0.0) / UNIT,
         told=weights.v.count(),
         is_known=(weights.known | weights.v.notnull()).all(),
         ran=weights.count(),

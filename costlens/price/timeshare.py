@@ -1,8 +1,8 @@
 """Time share: at each instant a pool's rate is divided among the queries that run on it; each gets the integral of its part.
 
 With rate r(t) and n(t) queries running, G(t) = integral of r/n over busy time, and a query that ran from a to b gets
-G(b) - G(a). G is a running sum over sorted boundaries, so n queries cost O(n log n). It is kept in whole units of 1e-13,
-so that sums do not depend on the order in which an engine adds. Nothing in it reaches over a UTC day, so that a day's
+G(b) - G(a). G is a running sum over sorted boundaries, so n queries cost O(n log n). It is kept in whole numbers (see UNIT).
+Nothing in it reaches over a UTC day, so that a day's
 figures depend on the rows that touch that day alone.
 """
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 
     from costlens.connector import Billing
 
-#: One unit (credit, slot-hour) in the whole numbers that time shares are counted in.
-UNIT = 10**13
+#: One unit (credit, slot-hour) in the whole numbers that time shares are counted in: doubles hold them exactly up to 2**53,
+#: which is a day of the largest size, and sums of whole numbers do not depend on the order of adding.
+UNIT = 2.0**39
 
 
 @dataclass(frozen=True)
 class Shares:
     """What time share found.
 
-    `parts`: one row per query and hour it ran in: part, query_id, pool_id, hour, day, a, b, crosses, g (in 1/UNIT units), known
-    (its pool's size rate is known). `pools`: one row per pool and day: pool_id, day, pool, pool_kind, account, region. `lulls`: when nothing
-    ran on a cluster on a day that it was used: pool_id, lane, day, a, b.
+    `parts`: one row per query and hour it ran in: part, query_id, pool_id, hour, day, a, b, crosses (the query crosses hours), g (in
+    1/UNIT units), known (its pool's size rate is known). `pools`: one row per pool and day: pool_id, day, pool, pool_kind, account,
+    region. `lulls`: when nothing ran on a cluster on a day that it was used: pool_id, lane, day, a, b.
     """
 
     parts: ir.Table
@@ -74,7 +75,7 @@ def share_time(facts: Mapping[str, ir.Table], billing: Billing, materialise: Mat
     shares = materialise(_integrals(steps), "integrals")
     found = parts.left_join(shares, "part").select(
         *("part", "query_id", "pool_id", "hour", "day", "a", "b", "crosses"),
-        g=shares.g.fill_null(0),
+        g=shares.g.fill_null(0.0),
         known=shares.known.fill_null(parts.rate.notnull()),
     )
     pools = parts.group_by("pool_id", "day").agg(
@@ -151,7 +152,7 @@ def _rated(
             lane="lane",
             day="day",
             at=rated[side],
-            turn=ibis.literal(turn).cast("int64"),
+            turn=ibis.literal(float(turn)),
             part="part",
             rate=ibis.ifelse(is_varied, ibis.null("float64"), rated.low),
             varied=is_varied,
@@ -166,7 +167,7 @@ def _rated(
         lane="lane",
         day="day",
         at="at",
-        turn=ibis.literal(0).cast("int64"),
+        turn=ibis.literal(0.0),
         part=ibis.null("int64"),
         rate="rate",
         varied=ibis.literal(True),
@@ -205,8 +206,8 @@ def _so_far() -> ibis.expr.builders.WindowBuilder:
 def _integrals(steps: ir.Table) -> ir.Table:
     """Return each part's share of the integral of rate / number running; an unknown rate counts as 1."""
     hours = (steps.next_at.fill_null(steps["at"]) - steps["at"]).cast("float64") / HOUR
-    each = hours * steps.rate.fill_null(1.0) * UNIT / steps.running.cast("float64")
-    steps = steps.mutate(gained=ibis.ifelse(steps.running > 0, each, 0.0).round().cast("int64"))
+    each = hours * steps.rate.fill_null(1.0) * UNIT / steps.running
+    steps = steps.mutate(gained=ibis.ifelse(steps.running > 0, each, 0.0).round(0).cast("float64"))
     steps = steps.mutate(total=steps.gained.sum().over(_so_far()) - steps.gained)
     steps = steps.filter(steps.part.notnull())
     gained = steps.mutate(value=-steps.turn * steps.total, known=(steps.turn < 0) | steps.rate.notnull())

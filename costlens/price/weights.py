@@ -43,7 +43,7 @@ def weigh(
     direct = direct.filter(direct.day.isin(sorted(days)) & direct.pool_id.notnull())
     direct = direct.select(
         *("pool_id", "hour", "day", "query_id"),
-        g=ibis.literal(0).cast("int64"),
+        g=ibis.literal(0.0),
         known=ibis.literal(True),
         v=exact(direct.v),
     )
@@ -81,7 +81,7 @@ def _fractions(parts: ir.Table, materialise: Materialise) -> ir.Table:
     crossing = parts.filter(parts.crosses)
     totals = crossing.group_by("query_id").agg(g_all=crossing.g.sum(), time_all=(crossing.b - crossing.a).sum())
     joined = crossing.join(totals, "query_id")
-    by_share = joined.g.cast("float64") / joined.g_all.cast("float64")
+    by_share = joined.g / joined.g_all
     by_time = (joined.b - joined.a).cast("float64") / joined.time_all.cast("float64")
     split_up = joined.select(*columns, fraction=ibis.ifelse(joined.g_all > 0, by_share, by_time))
     single = parts.filter(~parts.crosses).select(*columns, fraction=ibis.literal(1.0))
