@@ -99,7 +99,6 @@ _WITHOUT_ACCOUNT = {
     "query_metering_history": queries.adaptive,
     "sessions": queries.sessions,
     "warehouse_events_history": metering.events,
-    "rate_sheet_daily": money.rates,
 }
 _WITH_ACCOUNT = {
     "warehouse_metering_history": metering.warehouses,
@@ -107,6 +106,7 @@ _WITH_ACCOUNT = {
     "data_transfer_history": metering.transfers,
     "cortex_ai_functions_usage_history": metering.ai_functions,
     "metering_daily_history": money.credits_billed,
+    "rate_sheet_daily": money.rates,
     "usage_in_currency_daily": money.currency_billed,
     "focus_cost_usage_v1_3": money.focus_billed,
     "table_storage_metrics": money.tables,

@@ -179,14 +179,14 @@ def focus_billed(rows: ir.Table, account: str | None) -> list[Facts]:
     return [Facts("bill", facts)]
 
 
-def rates(rows: ir.Table) -> list[Facts]:
+def rates(rows: ir.Table, account: str | None) -> list[Facts]:
     """Return the rate sheet's prices of consumption; they have two decimals and hold for days with usage only."""
     usual = rows.billing_type.fill_null("consumption").lower() == "consumption"
     sheet = rows.filter(usual & ~rows.is_adjustment.fill_null(False))
     service = _service(sheet)
     facts = sheet.select(
         day=sheet.date,
-        account=_NULL,  # the sheet is filtered to this account
+        account=ibis.literal(account, "string"),
         region=_NULL,
         service=service,
         unit=_unit(service, sheet.rating_type.fill_null("").lower()),
