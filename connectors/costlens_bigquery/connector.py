@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from costlens.connector import Billing, Connector, Facts, Finding, Rate, Reader, View
 from costlens_bigquery import jobs, lines
 from costlens_bigquery.bill import bill
+from costlens_bigquery.commitments import settle
 from costlens_bigquery.prices import configured_rates, list_rates, unpriced
 from costlens_bigquery.services import ANALYSIS, BILLED
 from costlens_bigquery.settings import BigQuerySettings
@@ -58,6 +59,10 @@ class BigQuery(Connector):
             case "billing_export":
                 return (Facts("bill", bill(rows)),)
         return (Facts("usage", _USAGE[view.name](rows, region)),)
+
+    def settle(self, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:
+        """Spread committed slots over the baselines that they cover."""
+        return settle(facts)
 
     def rates(self) -> Sequence[Rate]:
         """Return the configured prices, then the list's."""

@@ -179,7 +179,7 @@ class LiveReader(Reader):
             job_id_prefix="costlens-",
             location=location,
             retry=self._retry,
-            job_retry=self._job_retry,
+            job_retry=None,  # else the client tries to start it for ten minutes, whatever `retry` says
             timeout=self._patience,
         )
         rows = job.result(page_size=_PAGE_ROWS, retry=self._retry, job_retry=self._job_retry, timeout=self._patience)
