@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 from costlens.marks import (
     LABEL_KEYS,
@@ -73,20 +72,6 @@ _ROW = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 _ROWS = re.compile(rf"((?<!\w)values ?{_ROW})(?: ?, ?{_ROW})+", re.IGNORECASE)
 
 
-class Statement(NamedTuple):
-    """What is kept of a statement: masked text, hash of its shape, JSON object of a tool's comment."""
-
-    text: str
-    shape: str
-    mark: str | None
-
-
-def read_statement(text: str, dialect: str = "snowflake") -> Statement:
-    """Mask a statement, hash its shape and read its mark in one pass; `dialect` is sqlglot's name."""
-    masked, comments = _scan(text, dialect)
-    return Statement(masked[:MAX_TEXT], _shape(masked), _mark(comments))
-
-
 def mask_text(text: str, dialect: str = "snowflake") -> str:
     """Return the statement with every literal as `?`, without comments, white space folded, cut at 4,000 characters.
 
@@ -97,15 +82,17 @@ def mask_text(text: str, dialect: str = "snowflake") -> str:
 
 def shape_of(text: str, dialect: str = "snowflake") -> str:
     """Return 16 hex digits, equal for statements that differ in literals, case, comments and white space only."""
-    return _shape(_scan(text, dialect)[0])
+    masked = _scan(text, dialect)[0].lower()
+    return _hash(masked.replace("( ", "(").replace(" )", ")").replace(" ,", ",").rstrip("; "), 8)
 
 
 def mark_of(text: str, dialect: str = "snowflake") -> str | None:
     """Return what a known tool says about itself in a comment of the statement, as a JSON object with key `tool`."""
-    return _mark(_scan(text, dialect)[1])
+    found = read_comments(_scan(text, dialect)[1])
+    return compact(found) if found else None
 
 
-def _scan(text: str, dialect: str) -> tuple[str, tuple[str, ...]]:
+def _scan(text: str, dialect: str) -> tuple[str, list[str]]:
     if dialect in _STRING_DIALECTS:
         scanner, double_is_string = _DOUBLE_QUOTE_STRINGS, True
     else:
@@ -129,7 +116,7 @@ def _scan(text: str, dialect: str) -> tuple[str, tuple[str, ...]]:
             if before and before[-1] in "bBeExXnNrR" and first in "'\"" and (prefix := _PREFIX.search(before)):
                 pieces[at - 1] = before[: prefix.start()]
     masked = " ".join("".join(pieces).replace("\0", " ").split())
-    return _collapse(masked), tuple(comments)
+    return _collapse(masked), comments
 
 
 def _collapse(masked: str) -> str:
@@ -138,17 +125,8 @@ def _collapse(masked: str) -> str:
     return _ROWS.sub(r"\1", masked) if "), (" in masked or "),(" in masked or ") ," in masked else masked
 
 
-def _shape(masked: str) -> str:
-    return _hash(masked.lower().replace("( ", "(").replace(" )", ")").replace(" ,", ",").rstrip("; "), 8)
-
-
 def _hash(text: str, size: int) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
-
-
-@lru_cache(maxsize=4096)  # the statements of one dbt node carry the same comment
-def _mark(comments: tuple[str, ...]) -> str | None:
-    return compact(found) if (found := read_comments(comments)) else None
 
 
 _MONTE_CARLO = re.compile(r"mc_monitor_id[=:]\s*\"?([0-9a-f\-]{36})")

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 #: In order of precedence.
 METHODS = (tag, comment, parent, target, principal)
 
-#: A query may be attributed by others that ended this many days before or after it (its caller, its transaction).
-REACH_DAYS = 3
+#: A query may be attributed by others that ended this many days before or after it.
+REACH_DAYS = parent.REACH_DAYS
 _VERSION = 1
 
 

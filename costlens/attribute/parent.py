@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from costlens.attribute.scene import Scene, Voices
 
 NAME = "parent"
+#: A caller ends within this many days of what it called: so the answer for a day depends on few days, however cut.
+REACH_DAYS = 3
 _CONFIDENCE = 0.95
 
 
@@ -25,17 +27,19 @@ def speak(scene: Scene, voices: Voices) -> list[ir.Table]:
 def _called(scene: Scene, voices: Voices) -> list[ir.Table]:
     rows = scene.subjects
     is_called = (rows.parent_id.notnull() | rows.root_id.notnull()) & (rows.subject_id != rows.parent_id.fill_null(""))
-    children = scene.materialise(rows.filter(is_called).select("subject", "source", "parent_id", "root_id"), "children")
+    children = rows.filter(is_called).select("subject", "source", "day", "parent_id", "root_id")
+    children = scene.materialise(children, "children")
     callers = children.select("source", subject_id=children.parent_id)
     callers = callers.union(children.select("source", subject_id=children.root_id)).distinct()
     heard, names = scene.hear(rows.semi_join(callers, ["source", "subject_id"]), voices)
-    heard = scene.materialise(heard.select("source", "subject_id", *names), "callers")
+    heard = scene.materialise(heard.select("source", "day", "subject_id", *names), "callers")
     said = _inherited(scene, heard, names, "called by an attributed query")
+    told = said.filter(said.verdict != SILENT).rename(caller_day="day", caller="subject_id")
     tables = []
     for link in ("parent_id", "root_id"):
-        told = said.filter(said.verdict != SILENT)
-        joined = children.join(told, [children.source == told.source, children[link] == told.subject_id])
-        tables.append(scene.materialise(joined.select("subject", "verdict"), "called"))
+        joined = children.join(told, [children.source == told.source, children[link] == told.caller])
+        near = joined.filter((joined.day - joined.caller_day).abs() <= REACH_DAYS)
+        tables.append(scene.materialise(near.select("subject", "verdict"), "called"))
     return tables
 
 
@@ -43,7 +47,7 @@ def _same_transaction(scene: Scene, voices: Voices) -> list[ir.Table]:
     rows = scene.subjects
     rows = rows.filter(rows.session_id.notnull() & rows.transaction_id.notnull())
     heard, names = scene.hear(rows, voices)
-    keys = ["source", "session_id", "transaction_id"]
+    keys = ["source", "day", "session_id", "transaction_id"]
     heard = scene.materialise(heard.select("subject", *keys, *names), "in_transactions")
     said = _inherited(scene, heard, names, "same session and transaction")
     speaking = said.filter(said.verdict != SILENT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from costlens.masking import MAX_TEXT, mark_of, mask_text, read_statement, shape_of
+from costlens.masking import MAX_TEXT, mark_of, mask_text, shape_of
 
 SNOWFLAKE = [
     ("select 'it''s', 'a\\'b' from t", "select ?, ? from t"),
@@ -68,11 +68,6 @@ def test_shapes_are_equal_but_for_literals_case_comments_and_white_space() -> No
     assert len(shapes) == 1
     assert shape_of("select a from u where b in (1) and c = 'x'") not in shapes
     assert len(shapes.pop()) == 16
-
-
-def test_one_pass_says_what_the_three_functions_say() -> None:
-    text = 'select \'x\' from t /* {"app": "dbt", "node_id": "model.p.t"} */'
-    assert read_statement(text) == (mask_text(text), shape_of(text), mark_of(text))
 
 
 def test_deeply_nested_and_long_texts_do_not_hang() -> None:
