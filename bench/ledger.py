@@ -45,7 +45,12 @@ def world(queries: int, text_length: int, memory: str) -> list[tuple[str, float,
     name = f"{queries:,} queries of {text_length} characters"
     rows = [(f"{name}: first sync", *run("sync", *config, "--as-of", "2026-11-01", memory=memory))]
     since, until = f"{START[:8]}30T10:00", f"{START[:8]}30T12:00"
-    rows.append((f"{name}: sync of two hours", *run("sync", *config, "--since", since, "--until", until, "--as-of", "2026-11-01T01:00")))
+    rows.append(
+        (
+            f"{name}: sync of two hours",
+            *run("sync", *config, "--since", since, "--until", until, "--as-of", "2026-11-01T01:00"),
+        )
+    )
     rows.append((f"{name}: report", *run("report", *config, "--month", START[:7])))
     return rows
 
@@ -57,7 +62,9 @@ def main() -> None:
     rows += world(1_000_000, 1000, "1200MB")
     if "--large" in sys.argv:
         rows += world(10_000_000, 300, "2400MB")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     print(f"commit {commit}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     print(f"| {'what':48} | seconds | MB |\n|{'-' * 50}|--------:|---:|")
     for what, seconds, memory in rows:

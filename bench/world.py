@@ -16,8 +16,9 @@ create table raw as
 select
     i,
     md5(i::varchar) as query_id,
-    (hash(i, 1) % {WAREHOUSES})::integer as warehouse,
-    (hash(i, 2) % {SHAPES})::integer as shape,
+    -- eight statements make one materialization: same asset, same run; an asset has its pool
+    (hash(i // 8, 2) % {SHAPES} % {WAREHOUSES})::integer as warehouse,
+    (hash(i // 8, 2) % {SHAPES})::integer as shape,
     timestamptz '{START} 00:00:00+00' + to_microseconds((hash(i, 3) % ({DAYS}::bigint * 86400000000 - 7200000000))::bigint) as start_time,
     -- mostly seconds, some minutes, one in 20,000 for hours
     case when hash(i, 4) % 20000 = 0 then 7000000 + (hash(i, 5) % 7000000)
@@ -39,7 +40,7 @@ copy (
         'USER_' || warehouse as user_name, 'ROLE_' || (warehouse % 7) as role_name,
         (warehouse + 1)::bigint as warehouse_id, 'WH_' || warehouse as warehouse_name,
         ['X-Small', 'Small', 'Medium', 'Large'][1 + warehouse % 4] as warehouse_size, 'STANDARD' as warehouse_type, 1::bigint as cluster_number,
-        case when warehouse < 5 then '{"_cl":{"v":1,"o":"dagster","a":["marts/a' || shape || '"],"r":"' || (i // 40) || '"}}' end as query_tag,
+        case when warehouse < 5 then '{"_cl":{"v":1,"o":"dagster","a":["marts/a' || shape || '"],"r":"' || (i // 8) || '"}}' end as query_tag,
         case when i % 50 = 0 then 'FAIL' else 'SUCCESS' end as execution_status,
         start_time, start_time + to_milliseconds(execution_time + 250) as end_time,
         execution_time + 250 as total_elapsed_time, 150::bigint as compilation_time, execution_time,

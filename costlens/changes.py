@@ -49,11 +49,12 @@ def change_of(engine: Engine, stored: Stored, staged: Staged, name: str) -> Chan
         after = engine.files(table, paths)
         if name == SHAPES.name:
             after = _merged_shapes(engine, before, after)
-        days, count = _changed_days(engine, table, before, after)
-        change.count += count
+        old, new = _digests(engine, table, before), _digests(engine, table, after)
+        days = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
         if days:
+            change.count += sum(new[day][0] for day in days & new.keys())
             change.days |= days
-            change.dirty |= _touched(engine, table, before, after, days)
+            change.dirty |= _touched(engine, table, before, after, days, is_new=not days & old.keys())
         kept.append(_answered_by(name, feed, window))
         brought.append(after)
     if change.days:
@@ -75,14 +76,8 @@ def _days(window: Window) -> range:
     return range(first - 1, last + 2)
 
 
-def _changed_days(engine: Engine, table: Table, before: ir.Table, after: ir.Table) -> tuple[set[int], int]:
-    """Return the days whose rows differ as sets, by a digest that does not depend on their order, and the rows they have now."""
-    old, new = _digests(engine, table, before), _digests(engine, table, after)
-    changed = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
-    return changed, sum(new[day][0] for day in changed & new.keys())
-
-
 def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[int, int]]:
+    """Return count and digest of each day's rows; the digest does not depend on their order."""
     columns = ", ".join(f'"{name}"' for name in table.names)
     found = engine.connection.execute(
         f"select day, count(*), sum(hash({columns})::hugeint) from ({engine.sql(rows)}) group by day"
@@ -90,12 +85,19 @@ def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[in
     return {day: (count, digest) for day, count, digest in found}
 
 
-def _touched(engine: Engine, table: Table, before: ir.Table, after: ir.Table, days: set[int]) -> set[int]:
+def _differing(table: Table, before: ir.Table, after: ir.Table, days: set[int], *, is_new: bool) -> ir.Table:
+    """Return the rows of `days` that are in one of the two only; where there were none before, all rows."""
+    old, new = (rows.filter(rows.day.isin(sorted(days))).select(*table.names) for rows in (before, after))
+    return new if is_new else ibis.union(old.difference(new), new.difference(old))
+
+
+def _touched(
+    engine: Engine, table: Table, before: ir.Table, after: ir.Table, days: set[int], *, is_new: bool
+) -> set[int]:
+    """Return the days that the differing rows of `days` touch: a query every day it ran on, other facts their own."""
     if table.name not in {"queries", "query_usage"}:
         return days
-    columns = list(table.names)
-    old, new = (rows.filter(rows.day.isin(sorted(days))).select(*columns) for rows in (before, after))
-    differing = ibis.union(old.difference(new), new.difference(old))
+    differing = _differing(table, before, after, days, is_new=is_new)
     start = ibis.coalesce(differing.started_at, differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
     end = ibis.coalesce(differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
     spans = differing.select(

@@ -103,7 +103,7 @@ class Engine:
         pretty-printing, which `ibis.to_sql` cannot leave out.
         """
         ibis.options.sql.fuse_selects = False
-        return compiler.to_sqlglot(expression.unbind()).sql("duckdb", copy=False)
+        return str(compiler.to_sqlglot(expression.unbind()).sql("duckdb", copy=False))
 
     def materialise(self, expression: ir.Table, hint: str) -> ir.Table:
         """Run an expression into a temporary table and return that table."""

@@ -13,6 +13,8 @@ import ibis
 from costlens import registry
 from costlens.details import once
 from costlens.price.money import rate_table, rated
+from costlens.price.overhead import billed_overhead
+from costlens.price.times import billing_period, instant_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -121,7 +123,9 @@ class _Month:
             balance.billed = (balance.billed or ZERO) + cost
 
     def _metered(self) -> Iterable[dict[str, Any]]:
-        lines = ibis.union(*(self._in_month(rows) for rows in (self._pools(), self._lines(), self._bytes())))
+        lines = ibis.union(
+            *(self._in_month(rows) for rows in (self._pools(), self._overhead(), self._lines(), self._bytes()))
+        )
         priced = rated(lines, self.prices)
         cost = (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
         rows = priced.mutate(cost=cost)
@@ -130,6 +134,19 @@ class _Month:
     def _pools(self) -> ir.Table:
         rows = self.tables["metering"]
         return rows.select("day", "account", "region", "service", "unit", at=rows.hour, units=rows.units)
+
+    def _overhead(self) -> ir.Table:
+        """Return the day's overhead beyond what is free: of it a pool's own figure is only the measure."""
+        billed = billed_overhead(self.tables, self.billing, self.days, self.engine.materialise)
+        return billed.select(
+            "day",
+            "account",
+            "region",
+            service=ibis.literal(self.billing.overhead_service, "string"),
+            unit=ibis.literal(self.billing.pool_unit),
+            at=instant_of(billed.day),
+            units=billed.billed.cast("decimal(38, 12)"),
+        )
 
     def _lines(self) -> ir.Table:
         rows = once(self.tables["usage"], self.billing.details)
@@ -149,8 +166,6 @@ class _Month:
         )
 
     def _in_month(self, rows: ir.Table) -> ir.Table:
-        from costlens.price.times import billing_period
-
         return rows.filter(billing_period(rows["at"], self.days, self.billing.calendar) == self.month).drop("at")
 
     def _billed(self) -> dict[str, Decimal]:

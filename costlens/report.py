@@ -126,7 +126,7 @@ def _section(
     mine = [row for row in found if row["currency"] in (currency, None)]
     now = {row["label"]: row for row in mine if row["billing_period"] == question.month and row["currency"] == currency}
     idle_queries = {row["label"]: row["queries"] for row in mine if row["currency"] is None}
-    then = {row["label"]: row["cost"] for row in mine if row["billing_period"] == before}
+    then = {row["label"]: row["cost"] for row in mine if row["billing_period"] == before and row["cost"]}
     named = sorted(
         now.values(), key=lambda row: (row["label"] in (UNATTRIBUTED, IDLE, SHARED), -row["cost"], row["label"])
     )
