@@ -104,7 +104,6 @@ _COMMENTS: tuple[tuple[str, Callable[[str, Mapping[str, Any]], bool], frozenset[
     ("metabase", lambda _, body: body.get("client") == "Metabase", METABASE_KEYS),
     ("mode", lambda comment, _: "https://modeanalytics.com/" in comment, MODE_KEYS),
 )
-_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 _VALUE = re.compile(r"[\w .:/@+\-|,=*]{0,300}")
 _QUERY_OF_URL = re.compile(r"[?#].*", re.DOTALL)
 _SIGIL = re.compile(r"(?:snowflake|bigquery)_dagster_dbt_v1_opaque_id\[\[\[([\w.:\-]{1,300})\]\]\]")
@@ -142,10 +141,11 @@ def _read(comment: str) -> dict[str, Any]:
 
 def json_object(text: str) -> dict[str, Any] | None:
     """Return the JSON object that the text holds, or None."""
-    if "{" not in text or not (found := _OBJECT.search(text)):
+    start, end = text.find("{"), text.rfind("}")
+    if not 0 <= start < end:
         return None
     try:
-        value = json.loads(found.group())
+        value = json.loads(text[start : end + 1])
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

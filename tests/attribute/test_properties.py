@@ -64,7 +64,7 @@ def attributed(engine: Engine, queries: list[Row], days: list[int]) -> list[Row]
     return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(WORLDS)
 def test_every_subject_is_answered_once_and_shares_add_up(queries: list[Row]) -> None:
     with Engine(threads=2) as engine:
