@@ -37,6 +37,8 @@ LATENCY: Mapping[str, tuple[str, float]] = {
     "streaming_timeline": ("start_timestamp", 1.1),
     "table_storage_usage_timeline": ("usage_date", 72),
     "billing_export": ("usage_date", 30),
+    "capacity_commitments": ("snapshot_date", 0),
+    "write_api_timeline": ("start_timestamp", 1.1),
 }
 _OTHERS = ("END_TIME", 3.0)  # the serverless views
 

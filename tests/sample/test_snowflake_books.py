@@ -183,7 +183,7 @@ def expected_usage() -> Iterator[tuple[Any, str, Decimal]]:
     for row in read("snowflake/storage_daily_history"):
         yield row["USAGE_DATE"], "STORAGE", row["CREDITS"]
     for row in read("snowflake/data_transfer_history"):
-        yield row["START_TIME"].date(), "DATA_TRANSFER", Decimal(row["BYTES_TRANSFERRED"]) / 10**12
+        yield row["START_TIME"].date(), "DATA_TRANSFER", Decimal(row["BYTES_TRANSFERRED"]) / 2**40
 
 
 def test_money_is_units_times_the_contract_price_rounded_to_cents() -> None:

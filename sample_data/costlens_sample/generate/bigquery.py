@@ -90,6 +90,16 @@ edition text
 """)
 
 
+#: Views of what Encore does not have: commitments, and rows written through the Storage Write API.
+UNUSED = {
+    "capacity_commitments": schema(
+        "snapshot_date date\nproject_id text\nproject_number int\ncapacity_commitment_id text\ncommitment_plan text\n"
+        "state text\nslot_count int\nedition text\nis_flat_rate bool\nrenewal_plan text"
+    ),
+    "write_api_timeline": STREAMING_TIMELINE.append(pa.field("stream_type", pa.string())),
+}
+
+
 @dataclass(frozen=True)
 class Project:
     """What ran, and what `prod` was scaled to, second by second."""
@@ -279,6 +289,8 @@ def export(project: Project, bill: Bill, folder: Path) -> None:
         write(folder / f"region-{region}/jobs_timeline.parquet", JOBS_TIMELINE, lines)
         stored = bill.storage_rows(region)
         write(folder / f"region-{region}/table_storage_usage_timeline.parquet", STORAGE_TIMELINE, stored)
+        for view, columns in UNUSED.items():
+            write(folder / f"region-{region}/{view}.parquet", columns, [])
     write(folder / "region-us/streaming_timeline.parquet", STREAMING_TIMELINE, bill.streaming_rows())
     timeline = reservations_timeline(project)
     path = folder / "region-us/reservations_timeline.parquet"

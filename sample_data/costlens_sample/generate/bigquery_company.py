@@ -60,10 +60,11 @@ MODELS = (
 EMBEDDINGS = ("recommendations/session_embeddings", f"{PROJECT}.recommendations.session_embeddings", "catalog")
 PAYOUTS = ("royalties/artist_payouts", f"{PROJECT}.royalties.artist_payouts", "finance")
 EVENTS = ("events/playback_raw", f"{PROJECT}.events.playback_raw", "platform")
+STATEMENTS = ("royalties/statements_eu", f"{PROJECT}.royalties_eu.statements", "finance")
 CONSENT = ("compliance/consent_log", f"{PROJECT}.compliance.consent_log", "platform")
 
 #: (asset, relation, team) of what dbt does not build.
-OTHER_ASSETS = (EMBEDDINGS, PAYOUTS, EVENTS, CONSENT)
+OTHER_ASSETS = (EMBEDDINGS, PAYOUTS, EVENTS, CONSENT, STATEMENTS)
 
 
 def account(name: str) -> str:

@@ -10,9 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from costlens_sample.generate.account import Account
 from costlens_sample.generate.clock import at, day_of, days, hour_of
 from costlens_sample.generate.pools import billed
-from costlens_sample.generate.services import Line, lines, slices, transfers
+from costlens_sample.generate.services import TIB, Line, lines, slices, transfers
 
-#: Contract prices: a platform credit, an AI credit, a TiB-month, a TB that leaves the region.
+#: Contract prices: a platform credit, an AI credit, a TiB-month, a TiB that leaves the region.
 PRICES = {
     "compute": Decimal("2.85"),
     "ai": Decimal("2.20"),
@@ -174,6 +174,6 @@ def _money(result: Bill, day: date) -> list[MoneyLine]:
             service, usage_type, price = NAMES[entry.service]
             rows.append(MoneyLine(service, usage_type, "compute", day, entry.billed, PRICES[price]))
     rows.append(MoneyLine("STORAGE", "storage", "storage", day, slices(day), PRICES["storage"]))
-    moved = Decimal(sum(size for start, size in transfers() if day_of(start) == day)) / 10**12
+    moved = Decimal(sum(size for start, size in transfers() if day_of(start) == day)) / TIB
     rows.append(MoneyLine("DATA_TRANSFER", "data transfer", "data_transfer", day, moved, PRICES["transfer"]))
     return rows

@@ -172,6 +172,11 @@ class Job:
     seconds: float
     code: str
     job: str
+    moves: tuple[date, str] | None = None
+    """From a UTC day on it belongs to another team: a reorganisation in the middle of the month."""
+
+    def team_on(self, day: date) -> str:
+        return self.moves[1] if self.moves and day >= self.moves[0] else self.team
 
     @property
     def relation(self) -> str:
@@ -190,7 +195,15 @@ DAGSTER_NIGHTLY = (
     Job(
         "catalog/listener_vectors", "catalog", "CATALOG_ML_WH", 2_100, "catalog_ml/assets/vectors.py:31", "nightly_recs"
     ),
-    Job("catalog/daily_recs", "catalog", "CATALOG_ML_WH", 1_500, "catalog_ml/assets/recs.py:77", "nightly_recs"),
+    Job(
+        "catalog/daily_recs",
+        "catalog",
+        "CATALOG_ML_WH",
+        1_500,
+        "catalog_ml/assets/recs.py:77",
+        "nightly_recs",
+        moves=(date(2026, 10, 16), "content"),
+    ),
     Job(
         "content/editorial_picks", "content", "CATALOG_ML_WH", 600, "catalog_ml/assets/editorial.py:22", "nightly_recs"
     ),

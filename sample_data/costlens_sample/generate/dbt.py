@@ -157,7 +157,7 @@ def _pull_request(day: date, number: int, random: Random) -> Iterator[Statement]
     clock = at(day, random.uniform(8, 17))
     where = f"analytics_ci.pr_{number}"
     for m in random.sample(MODELS, 4):
-        seconds = m.seconds * random.uniform(0.05, 0.12)
+        seconds = m.seconds * random.uniform(0.3, 0.6)
         production = build(m, clock, day, random, session)
         error = ("000904", "SQL compilation error") if random.random() < 0.06 else None
         yield replace(

@@ -88,7 +88,12 @@ def _assets() -> Iterator[dict[str, Any]]:
         yield {"key": source.asset, "relations": [source.relation], "team": "platform"}
     yield {"key": "raw/app/play", "relations": ["RAW.APP.PLAY", "RAW.APP.PLAY_PIPE"], "team": "platform"}
     for job in JOBS:
-        yield {"key": job.asset, "relations": [job.relation], "team": job.team, "path": job.code.partition(":")[0]}
+        entry = {"key": job.asset, "relations": [job.relation], "path": job.code.partition(":")[0]}
+        if job.moves:
+            first = {"team": job.team, "valid_to": job.moves[0]}
+            yield {**entry, "ownership": [first, {"team": job.moves[1], "valid_from": job.moves[0]}]}
+        else:
+            yield {**entry, "team": job.team}
     assert VIEW.asset
     assert VIEW.team
     yield {"key": VIEW.asset, "relations": [VIEW.name], "team": VIEW.team, "kind": "materialized view"}

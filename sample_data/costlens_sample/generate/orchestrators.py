@@ -9,7 +9,7 @@ from datetime import date
 from random import Random
 from uuid import UUID
 
-from costlens_sample.generate.clock import MINUTE, SECOND, at, chance, days
+from costlens_sample.generate.clock import MINUTE, SECOND, at, chance, day_of, days
 from costlens_sample.generate.company import (
     DAGSTER_HOURLY,
     DAGSTER_NIGHTLY,
@@ -46,6 +46,7 @@ def _own_tag(job: Job, orchestrator: str, run: str, partition: str) -> str:
 
 def _built(job: Job, instant: int, random: Random, tag: str, client: Client, session: str) -> Statement:
     database, schema, table = job.relation.split(".")
+    tool = "dagster" if client is DAGSTER else "airflow"
     return Statement(
         at=instant,
         text=(
@@ -57,7 +58,7 @@ def _built(job: Job, instant: int, random: Random, tag: str, client: Client, ses
         type="CREATE_TABLE_AS_SELECT",
         client=client,
         session=session,
-        truth=Truth(job.team, job.asset, "dagster" if client is DAGSTER else "airflow", "build", evidence="tag"),
+        truth=Truth(job.team_on(day_of(instant)), job.asset, tool, "build", evidence="tag"),
         warehouse=job.warehouse,
         seconds=job.seconds * random.uniform(0.9, 1.15),
         overhead=random.uniform(0.01, 0.04),

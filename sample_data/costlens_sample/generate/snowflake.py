@@ -36,5 +36,6 @@ def export(account: Account, bill: Bill, folder: Path) -> None:
     }
     for view, (_, _, columns) in objects.OBJECT_VIEWS.items():
         views[view] = (columns, objects.object_rows(bill, view))
+    views |= {view: (columns, []) for view, columns in objects.UNUSED.items()}
     for view, (columns, rows) in views.items():
         write(folder / f"{view}.parquet", columns, rows)

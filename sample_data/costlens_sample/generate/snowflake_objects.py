@@ -66,6 +66,20 @@ OBJECT_VIEWS = {
 }
 
 
+#: Views of features that Encore does not use: exported, and empty.
+UNUSED = {
+    "hybrid_table_usage_history": schema(
+        "START_TIME time\nEND_TIME time\nOBJECT_TYPE text\nOBJECT_ID int\nOBJECT_NAME text\nSCHEMA_ID int\n"
+        "SCHEMA_NAME text\nDATABASE_ID int\nDATABASE_NAME text\nCREDITS_USED credits"
+    ),
+    "replication_group_usage_history": schema(
+        "START_TIME time\nEND_TIME time\nREPLICATION_GROUP_NAME text\nREPLICATION_GROUP_ID int\nCREDITS_USED credits\n"
+        "BYTES_TRANSFERRED float"
+    ),
+    "snowpipe_streaming_file_migration_history": schema(_OBJECT.format("float", "TABLE", "TABLE")),
+}
+
+
 def object_rows(bill: Bill, view: str) -> list[Row]:
     """Return the rows of one serverless view; some give credits as text, as the vendor does."""
     service, prefix, columns = OBJECT_VIEWS[view]

@@ -284,8 +284,13 @@ def sessions(account: Account) -> list[Row]:
 
 
 def warehouse_events_history(account: Account) -> list[Row]:
-    """Return every change of a warehouse's state; size and number of clusters on WAREHOUSE_CONSISTENT rows only."""
-    return sorted(_events(account), key=lambda row: (row["TIMESTAMP"], row["WAREHOUSE_ID"]))
+    """Return every change of a warehouse's state; size and number of clusters on WAREHOUSE_CONSISTENT rows only.
+
+    Of changes that share an instant, the last one says what the warehouse came to.
+    """
+    key = ("TIMESTAMP", "WAREHOUSE_ID", "EVENT_NAME", "CLUSTER_NUMBER")
+    last = {tuple(row[name] for name in key): row for row in _events(account)}
+    return sorted(last.values(), key=lambda row: (row["TIMESTAMP"], row["WAREHOUSE_ID"]))
 
 
 def _events(account: Account) -> Iterator[Row]:
