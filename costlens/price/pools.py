@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Factors = tuple[ir.Value, ir.Value, ir.Value]
 
+#: Weights this near to all that was metered are all of it: the rest is rounding, not idle.
+_NEARLY = 1 - 1e-9
+
 
 def pool_hours(
     facts: Mapping[str, ir.Table],
@@ -166,7 +169,7 @@ def _unsaid(hours: ir.Table, is_separable: ir.Value) -> Factors:
     Where the size rate is unknown, idle cannot be told from use and the queries carry all.
     """
     metered, weight = hours.metered.cast("float64"), hours.v + hours.g
-    carries_all = ~is_separable | (weight >= metered)
+    carries_all = ~is_separable | (weight >= metered * _NEARLY)
     factor = ibis.ifelse(carries_all, _over(metered, weight), 1.0)
     return factor, factor, ibis.ifelse(carries_all, hours.metered, ibis.null(EXACT))
 
@@ -179,9 +182,9 @@ def _by_use(hours: ir.Table) -> Factors:
     """
     metered = hours.metered.cast("float64")
     has_figures = hours.v > 0
-    v_factor = ibis.ifelse(hours.v > metered, _over(metered, hours.v), 1.0)
+    v_factor = ibis.ifelse(hours.v > metered * _NEARLY, _over(metered, hours.v), 1.0)
     g_factor = ibis.ifelse(has_figures, 0.0, _over(metered, hours.g))
-    return v_factor, g_factor, ibis.ifelse(has_figures & (hours.v < metered), ibis.null(EXACT), hours.metered)
+    return v_factor, g_factor, ibis.ifelse(has_figures & (hours.v < metered * _NEARLY), ibis.null(EXACT), hours.metered)
 
 
 def _estimated(hours: ir.Table, by_use: ir.Value) -> Factors:
