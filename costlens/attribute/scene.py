@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-import ibis
 import pyarrow as pa
 
 from costlens.attribute.decide import decide
 from costlens.attribute.known import Known
+from costlens.attribute.subjects import subjects_of
 from costlens.attribute.verdicts import SILENT, Outcome, Verdict, Verdicts
-from costlens.estates.relations import parts_of
 from costlens.model import Column
 
 if TYPE_CHECKING:
@@ -26,12 +25,9 @@ Voices = Mapping[str, Sequence["ir.Table"]]
 
 LABEL = "label:"
 WHO = ("user", "role", "client", "pool", "schema", "database", "account")
-_TEXTS = ("tag", "labels", "mark")
 #: Fields that differ from run to run and attribute nothing: without them most tags of an asset are one text.
 _RUN_FIELDS = frozenset({"dag_run_id", "dbt_invocation_id", "invocation_id", "p", "r", "s"})
-_NO_TRANSACTION = "0"  # Snowflake's word for none
 _EPOCH = date(1970, 1, 1).toordinal()
-_LINKS = ("parent_id", "root_id", "session_id", "transaction_id")
 
 
 class Scene:
@@ -42,14 +38,13 @@ class Scene:
         self.verdicts = Verdicts()
         self._engine = engine
         self._boundaries = _boundaries(known)
-        self._values: dict[str, ir.Table] = {}
         fields = {rule.field for rule in known.estate.rules}
-        wanted = {rule.field.removeprefix(LABEL) for rule in known.estate.rules}
+        wanted = {field.removeprefix(LABEL) for field in fields}
         wanted |= {*known.settings.asset_keys, *known.settings.team_keys}
         self._run_fields = re.compile(rf'"({"|".join(sorted(_RUN_FIELDS - wanted))})":"[^"\\]*"')
         #: Columns that rules on principals look at; the user tells the environment too.
         self.who = [name for name in WHO if name in fields or name == "user"]
-        self.subjects = self._subjects(facts)
+        self.subjects, self._texts = subjects_of(facts, self.who, self._boundaries, engine)
 
     def day_of_era(self, era: int) -> date:
         """Return a day of an era: rules hold or do not hold for whole eras."""
@@ -62,7 +57,7 @@ class Scene:
 
     def has(self, column: str) -> bool:
         """Tell whether there are texts of a column."""
-        return column in self._values
+        return column in self._texts
 
     def by_text(self, column: str, read: Callable[[str], Verdict | None]) -> list[ir.Table]:
         """Return [(<column>_no, verdict)] by reading each distinct text of a column once; [] where none speaks."""
@@ -72,7 +67,7 @@ class Scene:
         self, column: str, read: Callable[[str, int], Verdict | None], *, eras: bool = True
     ) -> list[ir.Table]:
         """Return [(<column>_no, era, verdict)], as `by_text` where what a text says depends on the day."""
-        texts = self._engine.arrow(self._values[column])
+        texts = self._engine.arrow(self._texts[column])
         rows: list[tuple[int, int, int]] = []
         said: dict[str, list[tuple[int, int]]] = {}
         for batch in texts.to_batches(max_chunksize=20_000):
@@ -140,104 +135,6 @@ class Scene:
     def materialise(self, rows: ir.Table, hint: str) -> ir.Table:
         """Run an expression once and return what holds its rows."""
         return self._engine.materialise(rows, hint)
-
-    def _subjects(self, facts: Mapping[str, ir.Table]) -> ir.Table:
-        rows = _queries(facts, self.who)
-        for column in _TEXTS:
-            rows = self._numbered(rows, column)
-        parts = [rows.mutate(object_no=ibis.null("int64"))]
-        if "usage" in facts:
-            parts.append(self._padded(self._objects(facts["usage"])))
-        pools = [facts[name] for name in ("metering", "usage") if name in facts]
-        parts += [self._padded(self._pools(pools))] if pools else []
-        columns = sorted(parts[0].columns)
-        every = ibis.union(*(part.select(columns) for part in parts)) if len(parts) > 1 else parts[0]
-        era = sum(((every.day >= day).cast("int64") for day in self._boundaries), ibis.literal(0, "int64"))
-        return self.materialise(every.mutate(era=era, subject=ibis.row_number()), "subjects")
-
-    def _numbered(self, rows: ir.Table, column: str) -> ir.Table:
-        """Replace a text column by the number of its text."""
-        values = rows.filter(rows[column].notnull()).select(value=rows[column]).distinct()
-        values = self.materialise(values.mutate(no=ibis.row_number()), f"{column}_values")
-        self._values[column] = values
-        joined = rows.left_join(values, rows[column] == values.value).drop("value", column)
-        return joined.rename({f"{column}_no": "no"})
-
-    def _objects(self, usage: ir.Table) -> ir.Table:
-        named = usage.filter(usage.object_id.notnull())
-        grouped = named.group_by("source", "day", subject_id=named.object_id).agg(
-            account=named.account.max(),
-            pool=ibis.ifelse(named.pool_id.notnull(), named.object, ibis.null("string")).max(),
-            object=ibis.coalesce(named.object, named.object_id).max(),
-        )
-        rows = self._numbered(grouped.mutate(kind=ibis.literal("object")), "object")
-        texts = self._engine.arrow(self._values["object"])
-        parts = [parts_of(text) for text in texts["value"].to_pylist()]
-        columns = ("object_no", "integer"), ("database", "text"), ("schema", "text")
-        places = self.register(
-            pa.table(
-                {
-                    "object_no": texts["no"],
-                    "database": pa.array([p[0] if len(p) in (1, 3) else None for p in parts], pa.string()),
-                    "schema": pa.array([p[-2] if len(p) > 1 else None for p in parts], pa.string()),
-                }
-            ),
-            "places",
-            [Column(name, kind) for name, kind in columns],  # type: ignore[arg-type]
-        )
-        return rows.left_join(places, "object_no").drop("object_no_right")
-
-    def _pools(self, metered: Sequence[ir.Table]) -> ir.Table:
-        parts = [
-            rows.filter(rows.pool_id.notnull()).select(
-                "source",
-                "day",
-                "account",
-                subject_id=rows.pool_id,
-                pool=rows.pool if "pool" in rows.columns else ibis.null("string"),
-            )
-            for rows in metered
-        ]
-        rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
-        grouped = rows.group_by("source", "day", "subject_id").agg(account=rows.account.max(), pool=rows.pool.max())
-        return grouped.mutate(kind=ibis.literal("pool"))
-
-    def _padded(self, rows: ir.Table) -> ir.Table:
-        """Add the columns that only queries have."""
-        missing = dict.fromkeys((*self.who, *_LINKS), "string")
-        missing |= dict.fromkeys((f"{name}_no" for name in (*_TEXTS, "object")), "int64")
-        return rows.mutate(**{name: ibis.null(kind) for name, kind in missing.items() if name not in rows.columns})
-
-
-def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
-    """Return the queries with what the vendor says of their parents, and with their client where a rule asks for it."""
-    rows = facts["queries"]
-    in_transaction = rows.transaction_id.notnull() & (rows.transaction_id != _NO_TRANSACTION)
-    rows = rows.select(
-        "source",
-        "day",
-        *(name for name in who if name != "client"),
-        *_TEXTS,
-        "parent_id",
-        "root_id",
-        transaction_id=ibis.ifelse(in_transaction, rows.transaction_id, ibis.null("string")),
-        session_id=ibis.ifelse(in_transaction | ("client" in who), rows.session_id, ibis.null("string")),
-        subject_id=rows.query_id,
-        kind=ibis.literal("query"),
-    )
-    if "query_usage" in facts:
-        usage = facts["query_usage"]
-        calls = usage.filter(usage.parent_id.notnull() | usage.root_id.notnull())
-        calls = calls.group_by("source", "query_id").agg(called_by=calls.parent_id.max(), called_in=calls.root_id.max())
-        rows = rows.left_join(calls, [rows.source == calls.source, rows.subject_id == calls.query_id])
-        rows = rows.mutate(
-            parent_id=ibis.coalesce(rows.parent_id, rows.called_by), root_id=ibis.coalesce(rows.root_id, rows.called_in)
-        ).drop("called_by", "called_in", "query_id", "source_right")
-    if "client" not in who or "sessions" not in facts:
-        return rows.mutate(client=ibis.null("string")) if "client" in who else rows
-    sessions = facts["sessions"]
-    clients = sessions.group_by("source", "session_id").agg(client=sessions.application.max())
-    return rows.left_join(clients, ["source", "session_id"]).drop("source_right", "session_id_right")
 
 
 def _boundaries(known: Known) -> list[int]:
