@@ -62,6 +62,8 @@ def query_tag(fields: Fields, own: str | None = None) -> str | None:
     The user's JSON object keeps its text and gains the key `_cl`; other text moves under `tag`. Where both do not fit,
     the least important fields go first, keys become hashes, and at last the user's own tag is returned as it was.
     """
+    if own and not _names_a_subject(fields) and _names_a_subject(decode_query_tag(own) or {}):
+        return own  # written by hand: it says more than a line of code does
     before, after, wrapped = _frame(own)
     room = QUERY_TAG_LIMIT - len(before) - len(after)
     for form in _forms({**fields, "w": 1} if wrapped else fields):
@@ -185,12 +187,20 @@ def sanitise(value: str) -> str:
 
 
 def merged(ours: Mapping[str, Any], own: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
-    """Return the user's own tags or labels, untouched, and as many of ours as the limit allows."""
-    found = dict(own or {})
+    """Return the user's own tags or labels, untouched, and as many of ours as the limit allows.
+
+    Where ours name an asset, those of ours that came with the user's (from another job's configuration) are left out.
+    """
+    is_stale = "cl_k" in ours or "cl_m" in ours
+    found = {name: value for name, value in (own or {}).items() if not (is_stale and name.startswith("cl_"))}
     for name, value in ours.items():
         if len(found) < limit:
             found.setdefault(name, value)
     return found
+
+
+def _names_a_subject(fields: Fields) -> bool:
+    return any(fields.get(name) for name in "akmn")
 
 
 def _frame(own: str | None) -> tuple[str, str, bool]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from costlens.tagging import codec, context, guard, patching, uninstrument
+
+#: Notes that a call of a driver's (distribution, call) is tagged.
+Matrix = Callable[[str, str], None]
+MATRIX = os.environ.get("COSTLENS_MATRIX")  # each test's environment is cleaned of it
 
 
 @dataclass
@@ -240,6 +247,18 @@ def _snowflake(data: dict[str, Any], *, success: bool = True) -> dict[str, Any]:
     if success:
         return {"success": True, "code": None, "message": None, "data": data}
     return {"success": False, "code": "001003", "message": "SQL compilation error", "data": {"sqlState": "42000"}}
+
+
+@pytest.fixture
+def matrix() -> Matrix:
+    """Note that a call of a driver's is tagged, for the table that `integrations/run` prints at its end."""
+
+    def note(driver: str, call: str) -> None:
+        if MATRIX:
+            with Path(MATRIX).open("a") as lines:
+                lines.write(f"{driver}\t{version(driver)}\t{call}\n")
+
+    return note
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import costlens
 from costlens.tagging import codec
 
 if TYPE_CHECKING:
-    from tests.tagging.conftest import Wire
+    from tests.tagging.conftest import Matrix, Wire
 
 KEY = "analytics/Orders*/é"
 
@@ -53,7 +53,7 @@ CALLS: dict[str, Callable[[bigquery.Client], Any]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_job_carries_its_asset(wire: Wire, client: bigquery.Client, name: str) -> None:
+def test_every_job_carries_its_asset(wire: Wire, client: bigquery.Client, name: str, matrix: Matrix) -> None:
     with costlens.asset(KEY, team="growth"):
         CALLS[name](client)
     assert wire.labels
@@ -66,6 +66,7 @@ def test_every_job_carries_its_asset(wire: Wire, client: bigquery.Client, name: 
     assert found["f"].startswith("tests/tagging/test_bigquery.py:")
     if "labels" in name or ("load from a " in name and "uri" not in name):
         assert labels["team"] == "growth"
+    matrix("google-cloud-bigquery", name)
 
 
 def test_the_request_is_else_the_same(wire: Wire, client: bigquery.Client) -> None:

@@ -52,6 +52,26 @@ def test_a_script_below_a_shell(wire: Wire, script: Path) -> None:
     assert (wire.cl("select 1") or {})["a"] == ["etl/orders"]
 
 
+def test_by_module(wire: Wire, script: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "costlens.tagging",
+        "--asset",
+        "a",
+        "--asset",
+        "b",
+        "--",
+        sys.executable,
+        str(script),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (wire.cl("select 1") or {})["a"] == ["a", "b"]
+    done = subprocess.run([*command[:3], "no-such-command"], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "costlens: no-such-command: command not found on PATH\n"
+
+
 def test_disabled(wire: Wire, script: Path) -> None:
     assert run(sys.executable, script, COSTLENS_DISABLED="1").stdout == "[(1,)]\n"
     assert wire.tag("select 1") is None

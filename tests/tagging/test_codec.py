@@ -130,12 +130,22 @@ def test_a_long_dbt_node_is_its_hash() -> None:
 
 
 def test_labels_give_way_to_the_users() -> None:
-    own = {f"k{number}": "x" for number in range(62)} | {"cl_a": "mine"}
+    own = {f"k{number}": "x" for number in range(63)}
     made = codec.labels({"a": ["a/b"], "t": "growth"}, own)
-    assert len(made) == 64
-    assert made["cl_a"] == "mine"
-    assert made["cl_k"] == codec.asset_hash("a/b")
-    assert "cl_t" not in made
+    assert made == own | {"cl_k": codec.asset_hash("a/b")}
+
+
+def test_what_is_written_by_hand_outlives_a_line_and_not_an_asset() -> None:
+    for own in ("cl_a=by/hand", '{"_cl":{"a":["by/hand"]}}'):
+        assert codec.query_tag({"f": "x.py:1"}, own) == own
+        assert (codec.decode_query_tag(codec.query_tag({"a": ["a/b"]}, own)) or {})["a"] == ["a/b"]
+    own_labels = {"cl_a": "by-hand", "team": "x"}
+    assert codec.labels({"f": "x.py:1"}, own_labels) == own_labels | {"cl_f": "-x-dpy-c1"}
+    assert codec.labels({"a": ["a/b"]}, own_labels) == {
+        "team": "x",
+        "cl_k": codec.asset_hash("a/b"),
+        "cl_a": "a_b",
+    }
 
 
 def test_many_assets_become_hashes_and_then_a_number() -> None:

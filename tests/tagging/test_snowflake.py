@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import snowflake.connector
+from hypothesis import given
+from hypothesis import strategies as st
 
 import costlens
 from costlens.tagging import codec
+from costlens.tagging.drivers import snowflake as snowflake_driver
 
 if TYPE_CHECKING:
-    from tests.tagging.conftest import Wire
+    from tests.tagging.conftest import Matrix, Wire
 
 
 def connect(wire: Wire, **given: Any) -> Any:
@@ -69,24 +72,31 @@ def test_without_an_asset_the_line_is_there(wire: Wire, connection: Any, monkeyp
     assert wire.tag("select 2") is None
 
 
-def test_every_way_to_execute(wire: Wire, connection: Any) -> None:
-    cursor = connection.cursor()
+CALLS: dict[str, Callable[[Any, Any], Any]] = {
+    "execute": lambda _, cursor: cursor.execute("select 1"),
+    "execute_async": lambda _, cursor: cursor.execute_async("select 1"),
+    "execute_string": lambda connection, _: list(connection.execute_string("select 1; select 2")),
+    "executemany, insert": lambda _, cursor: cursor.executemany("insert into t values (%s)", [(1,), (2,)]),
+    "executemany, update": lambda _, cursor: cursor.executemany("update t set a = %s", [(1,), (2,)]),
+    "CALL": lambda _, cursor: cursor.execute("call p(1)"),
+    "_statement_params": lambda _, cursor: cursor.execute("select 1", _statement_params={"DATE_INPUT_FORMAT": "AUTO"}),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_way_to_execute(wire: Wire, connection: Any, call: str, matrix: Matrix) -> None:
     with costlens.asset("x"):
-        cursor.execute("select 1")
-        cursor.execute_async("select 2")
-        cursor.executemany("insert into t values (%s)", [(1,), (2,)])
-        cursor.executemany("update t set a = %s", [(1,), (2,)])
-        list(connection.execute_string("select 3; select 4"))
-        cursor.execute("select 5", _statement_params={"DATE_INPUT_FORMAT": "AUTO"})
+        CALLS[call](connection, connection.cursor())
     executed = [statement for statement in wire.statements if not statement.get("describeOnly")]
-    assert len(executed) == 8  # both updates, and one insert of two rows
+    assert len(executed) == (2 if call in ("execute_string", "executemany, update") else 1)
     for statement in executed:
         assert (codec.decode_query_tag(statement["parameters"]["QUERY_TAG"]) or {})["a"] == ["x"]
-    assert wire.statements[-1]["parameters"]["DATE_INPUT_FORMAT"] == "AUTO"
+        assert call != "_statement_params" or statement["parameters"]["DATE_INPUT_FORMAT"] == "AUTO"
+    matrix("snowflake-connector-python", call)
 
 
 @pytest.mark.parametrize("style", ["qmark", "numeric"])
-def test_server_side_binding(wire: Wire, style: str) -> None:
+def test_server_side_binding(wire: Wire, style: str, matrix: Matrix) -> None:
     mark = "?" if style == "qmark" else ":1"
     costlens.instrument()
     with connect(wire, paramstyle=style) as made, costlens.asset("x"):
@@ -94,6 +104,7 @@ def test_server_side_binding(wire: Wire, style: str) -> None:
         made.cursor().executemany(f"insert into t values ({mark})", [(1,), (2,)])
     assert (wire.cl(f"select {mark}") or {})["a"] == ["x"]
     assert (wire.cl(f"insert into t values ({mark})") or {})["a"] == ["x"]
+    matrix("snowflake-connector-python", f"execute and executemany, {style}")
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,38 @@ class TestTheUsersOwnTag:
             second.cursor().execute("select 2")
         assert self.own(wire, "select 1") == "one"
         assert self.own(wire, "select 2") == "two"
+
+
+@given(
+    st.text(max_size=200), st.sampled_from(["", "alter session set query_tag = ", "/* query_tag", "; alter session"])
+)
+def test_any_text_can_be_followed(text: str, before: str) -> None:
+    driver = snowflake_driver
+    connection = type("Connection", (), {})()
+    driver.follow(connection, before + text)
+    assert isinstance(driver.is_session_statement(before + text), bool)
+    assert text.endswith(driver.body(text))
+    assert driver.own_tag(connection)[1] is None or "query_tag" in before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/*" * 100_000,
+        " " * 1_000_000,
+        "--\n" * 100_000,
+        "alter session set query_tag = '" + r"\'" * 100_000,
+        "alter session set " + "query_tag = '" * 5_000,
+        "begin query_tag" + "; " * 100_000,
+        "query_tag ;" + " " * 1_000_000,
+    ],
+    ids=range(7),
+)
+def test_hostile_texts_are_followed_in_passing(text: str) -> None:
+    connection = type("Connection", (), {})()
+    snowflake_driver.follow(connection, text)
+    snowflake_driver.is_session_statement(text)
+    assert len(snowflake_driver.own_tag(connection)) == 2
 
 
 class TestThreads:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
 import costlens
 from costlens.tagging import codec
+
+if TYPE_CHECKING:
+    from tests.tagging.conftest import Matrix
 
 
 @pytest.fixture
@@ -31,11 +34,13 @@ def sent(engine: sa.Engine) -> list[str]:
     return found
 
 
-def test_statements_get_a_stable_comment(engine: sa.Engine, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statements_get_a_stable_comment(
+    engine: sa.Engine, sent: list[str], monkeypatch: pytest.MonkeyPatch, matrix: Matrix
+) -> None:
     monkeypatch.setenv("COSTLENS_COMMENTS", "1")
     costlens.instrument()
     for run in ("first", "second"):
-        with costlens.asset("analytics/orders */ 100%"), engine.begin() as connection:
+        with costlens.asset("analytics/orders */ 100%", run=run, partition=run), engine.begin() as connection:
             connection.execute(sa.text("insert into t values (:a, :b)"), [{"a": 1, "b": "%"}, {"a": 2, "b": run}])
             connection.exec_driver_sql("select count(*) from t -- rows")
     assert [s for s in sent if s.startswith("select")] == [s for s in sent if s.startswith("select")][:1] * 2
@@ -43,6 +48,7 @@ def test_statements_get_a_stable_comment(engine: sa.Engine, sent: list[str], mon
     assert len(found) == 6
     assert all(each is not None and each["a"] == ["analytics/orders */ 100%"] for each in found)
     assert all("%" not in text.partition("/*")[2] for text in sent)
+    matrix("sqlalchemy", "execute, exec_driver_sql, executemany: comment, where COSTLENS_COMMENTS=1")
 
 
 def test_not_unless_it_is_asked_for(engine: sa.Engine, sent: list[str]) -> None:

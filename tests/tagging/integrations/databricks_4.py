@@ -11,7 +11,7 @@ import costlens
 from costlens.tagging.drivers.databricks import read_tags
 
 if TYPE_CHECKING:
-    from tests.tagging.conftest import Wire
+    from tests.tagging.conftest import Matrix, Wire
 
 
 def connect(wire: Wire, path: str = "/sql/1.0/warehouses/w", **given: Any) -> Any:
@@ -32,7 +32,7 @@ def tags(wire: Wire) -> list[dict[str, str | None]]:
     return [{tag["key"]: tag.get("value") for tag in body.get("query_tags") or []} for body in found]
 
 
-def test_statements_carry_their_asset_and_the_users_tags(wire: Wire) -> None:
+def test_statements_carry_their_asset_and_the_users_tags(wire: Wire, matrix: Matrix) -> None:
     costlens.instrument()
     with connect(wire, query_tags={"mine": "a:b,c", "bare": None}) as made, costlens.asset("analytics/orders"):
         cursor = made.cursor()
@@ -47,6 +47,7 @@ def test_statements_carry_their_asset_and_the_users_tags(wire: Wire) -> None:
         assert "bare" in each
         assert (each["cl_f"] or "").startswith("tests/tagging/integrations/databricks_4.py:")
     assert sent[0]["also"] == "x"
+    matrix("databricks-sql-connector", "execute, execute_async, executemany")
 
 
 @pytest.mark.parametrize("path", ["/sql/protocolv1/o/1/0101-abc"])

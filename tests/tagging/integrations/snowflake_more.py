@@ -16,7 +16,7 @@ import costlens
 from costlens.tagging import codec
 
 if TYPE_CHECKING:
-    from tests.tagging.conftest import Wire
+    from tests.tagging.conftest import Matrix, Wire
 
 IS_5 = int(snowflake.connector.__version__.partition(".")[0]) >= 5
 
@@ -33,7 +33,7 @@ def settings(wire: Wire) -> dict[str, Any]:
     return {**found, "enable_server_session_keep_alive_auto_detection": False} if IS_5 else found
 
 
-def test_aio(wire: Wire) -> None:
+def test_aio(wire: Wire, matrix: Matrix) -> None:
     costlens.instrument()
 
     async def build(name: str) -> None:
@@ -63,9 +63,10 @@ def test_aio(wire: Wire) -> None:
             assert ours["f"].startswith("tests/tagging/integrations/snowflake_more.py:")
             assert own == ("changed" if "changed" in text else "mine")
     assert wire.tag("show parameters like 'QUERY_TAG'") is None
+    matrix("snowflake-connector-python", "aio: execute, executemany, execute_async")
 
 
-def test_write_pandas(wire: Wire) -> None:
+def test_write_pandas(wire: Wire, matrix: Matrix) -> None:
     costlens.instrument()
     with snowflake.connector.connect(**settings(wire)) as made, costlens.asset("x"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas and the connector differ on deprecations
@@ -77,9 +78,10 @@ def test_write_pandas(wire: Wire) -> None:
         if statement["sqlText"].split()[0].lower() in ("create", "copy", "insert", "put"):
             tag = (statement.get("parameters") or {}).get("QUERY_TAG")
             assert (codec.decode_query_tag(tag) or {}).get("a") == ["x"], statement["sqlText"]
+    matrix("snowflake-connector-python", "write_pandas")
 
 
-def test_sqlalchemy(wire: Wire) -> None:
+def test_sqlalchemy(wire: Wire, matrix: Matrix) -> None:
     costlens.instrument()
     engine = sa.create_engine("snowflake://", connect_args=settings(wire))
     with costlens.asset("x"), engine.connect() as connection, warnings.catch_warnings():
@@ -88,3 +90,4 @@ def test_sqlalchemy(wire: Wire) -> None:
         connection.commit()
     engine.dispose()
     assert (wire.cl("select '%'") or {})["a"] == ["x"]
+    matrix("snowflake-connector-python", "SQLAlchemy")

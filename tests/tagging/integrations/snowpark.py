@@ -11,10 +11,10 @@ import costlens
 from costlens.tagging import codec
 
 if TYPE_CHECKING:
-    from tests.tagging.conftest import Wire
+    from tests.tagging.conftest import Matrix, Wire
 
 
-def test_snowpark(wire: Wire) -> None:
+def test_snowpark(wire: Wire, matrix: Matrix) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from snowflake.snowpark import Session
@@ -36,3 +36,4 @@ def test_snowpark(wire: Wire) -> None:
         assert ours is not None
         assert ours["a"] == ["x"]
         assert own == tag or (tag is None and own is not None and "snowpark" in own.lower())
+    matrix("snowflake-connector-python", "Snowpark: collect, collect_nowait")
