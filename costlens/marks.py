@@ -173,9 +173,9 @@ def plain(key: str, value: Any) -> Any:
     return None
 
 
-def is_kept(key: str, value: Any, known: Collection[str], wanted: Collection[str]) -> bool:
-    """Tell whether a key's value is a known tool's or was asked for (`wanted`: lower-case keys)."""
-    return key in known or key.lower() in wanted or (key == "app" and str(value).lower() in APPS)
+def is_kept(key: str, value: Any, known: Collection[str]) -> bool:
+    """Tell whether a key's value is a known tool's."""
+    return key in known or (key == "app" and str(value).lower() in APPS)
 
 
 def compact(value: Mapping[str, Any]) -> str:

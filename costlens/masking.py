@@ -24,7 +24,7 @@ from costlens.marks import (
 )
 from costlens.tagging.codec import decode_query_tag
 
-MAX_TEXT = 4_000
+MAX_TEXT, MAX_VALUE = 4_000, 300
 
 _QUOTED = r"(?<=')[^'\\]*(?:(?:''|\\.?)[^'\\]*)*'?"
 _TRIPLE = r"(?<={q}){q}{q}(?:[^{q}\\]|\\.?|{q}(?!{q}{q}))*(?:{q}{q}{q}|\Z)"
@@ -150,7 +150,7 @@ def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
     wanted = {key.lower() for key in keep}
     for key, value in (pairs or {}).items():
         if not (own and (key == "_cl" or key.startswith("cl_"))):
-            _keep(kept, key, value, is_known=is_kept(key, value, TAG_KEYS, wanted))
+            _keep(kept, key, value, wanted, is_known=is_kept(key, value, TAG_KEYS))
     return compact(kept)
 
 
@@ -162,11 +162,13 @@ def mask_labels(labels: str | None, keep: Collection[str] = ()) -> str | None:
     wanted = {key.lower() for key in keep}
     kept: dict[str, Any] = {}
     for key, value in body.items():
-        is_known = key.startswith(LABEL_PREFIXES) or is_kept(key, value, LABEL_KEYS, wanted)
-        _keep(kept, key, value, is_known=is_known)
+        is_known = key.startswith(LABEL_PREFIXES) or is_kept(key, value, LABEL_KEYS)
+        _keep(kept, key, value, wanted, is_known=is_known)
     return compact(kept)
 
 
-def _keep(kept: dict[str, Any], key: str, value: Any, *, is_known: bool) -> None:
+def _keep(kept: dict[str, Any], key: str, value: Any, wanted: Collection[str], *, is_known: bool) -> None:
     shown = plain(key, value) if is_known else None
+    if key.lower() in wanted and isinstance(value, str):
+        shown = value[:MAX_VALUE]  # the configuration asks for it, whatever it looks like
     kept[key if _KEY.fullmatch(key) else "?" + _hash(key, 4)] = "?" if shown is None else shown

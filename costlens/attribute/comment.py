@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costlens.attribute.dbt_node import dbt_traits
+from costlens.attribute.dbt_node import dbt_traits, purpose_of
 from costlens.attribute.verdicts import Traits, Verdict, equal_shares
 from costlens.marks import json_object, pairs_of
 
@@ -44,13 +44,23 @@ def _dbt(body: Mapping[str, Any], where: str, known: Known) -> Verdict | None:
     if not node and opaque and opaque.count(".") >= 2:
         node, field = opaque.rpartition(":")[0] or opaque, "Dagster Insights mark"
     target = _text(body, "target_name")
-    traits = dbt_traits(node, known.environment_of_target(target) if target else None)
-    if not node and _text(body, "node_resource_type"):
-        traits = traits.or_else(dbt_traits(_text(body, "node_resource_type") + "."))
+    traits = dbt_traits(node, known, known.environment_of_target(target) if target else None)
+    traits = traits.or_else(
+        Traits(
+            purpose=purpose_of(_text(body, "node_resource_type")),
+            code_ref=_text(body, "node_original_file_path") or None,
+        )
+    )
     if not node and traits == Traits():
         return None
-    asset = (known.by_node(node) or node) if node and not node.startswith("operation.") else None
+    asset = _asset_of_node(node, body, known) if node and not node.startswith("operation.") else None
     return _verdict(f"{where}, {field}", asset, traits)
+
+
+def _asset_of_node(node: str, body: Mapping[str, Any], known: Known) -> str:
+    """Return the asset of a node; one that no manifest knows may be known by its relation, else it stands for itself."""
+    place = [_text(body, name) for name in ("node_database", "node_schema", "node_alias")]
+    return known.by_node(node) or (known.relations.find(".".join(place)) if all(place) else None) or node
 
 
 def _read_labels(body: Mapping[str, Any], known: Known) -> Verdict | None:
@@ -61,7 +71,7 @@ def _read_labels(body: Mapping[str, Any], known: Known) -> Verdict | None:
     if label:
         plain = label.strip("_")
         kind = next((kind for kind in _LABEL_KINDS if plain.startswith(kind)), "")
-        traits = dbt_traits(kind[:-1] + ".", environment)
+        traits = Traits(environment, purpose_of(kind[:-1]))
         asset = known.by_node(label) or known.by_node_label(label)
         return _verdict("labels, dbt node_id", asset or (plain if kind and kind != "operation_" else None), traits)
     found = _orchestrator(body, "labels", known)

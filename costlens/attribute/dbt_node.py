@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costlens.attribute.verdicts import Traits
+
+if TYPE_CHECKING:
+    from costlens.attribute.known import Known
 
 _PURPOSES = {
     "model": "build",
@@ -15,7 +20,12 @@ _PURPOSES = {
 }
 
 
-def dbt_traits(unique_id: str | None, environment: str | None = None) -> Traits:
-    """Return purpose by the node's kind (`model.p.x` builds, `test.p.x` tests) and the environment as given."""
-    kind = (unique_id or "").lstrip("_").partition(".")[0]
-    return Traits(environment=environment, purpose=_PURPOSES.get(kind))
+def dbt_traits(unique_id: str | None, known: Known, environment: str | None = None) -> Traits:
+    """Return purpose by the node's kind (`model.p.x` builds, `test.p.x` tests), its file, and the environment as given."""
+    node = unique_id or ""
+    return Traits(environment, purpose_of(node.partition(".")[0]), known.path(node))
+
+
+def purpose_of(kind: str) -> str | None:
+    """Return what a kind of dbt node is for."""
+    return _PURPOSES.get(kind)

@@ -29,9 +29,11 @@ class Known:
         self.relations = Relations(estate.assets)
         self._keys = {asset.key for asset in estate.assets}
         self._nodes: dict[str, str] = {}
+        self._paths: dict[str, str | None] = {}
         for asset in estate.assets:
             if asset.dbt_node:
                 self._nodes.setdefault(asset.dbt_node, _charged(asset))
+                self._paths.setdefault(asset.dbt_node, asset.path)
         self._targets = _patterns(settings.targets)
         self._users = _patterns(settings.users)
 
@@ -46,6 +48,10 @@ class Known:
     def by_node(self, unique_id: str) -> str | None:
         """Return the asset of a dbt node; a test belongs to what it tests."""
         return self._nodes.get(unique_id)
+
+    def path(self, unique_id: str) -> str | None:
+        """Return the file that a dbt node is written in."""
+        return self._paths.get(unique_id)
 
     def node_by_hash(self, digest: str) -> str | None:
         """Return the dbt unique id whose hash a label carries."""

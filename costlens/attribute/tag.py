@@ -65,7 +65,7 @@ def _read_own(own: Mapping[str, Any] | None, where: str, known: Known) -> Verdic
     node = own.get("n") or known.node_by_hash(own.get("h", ""))
     assets, field = _assets(own, node, known)
     team = own.get("t")
-    traits = Traits(code_ref=own.get("f"), code_version=own.get("c")).or_else(dbt_traits(node))
+    traits = Traits(code_ref=own.get("f"), code_version=own.get("c")).or_else(dbt_traits(node, known))
     if own.get("o") in _ORCHESTRATORS:
         traits = traits.or_else(Traits(purpose="build"))
     if not assets and not team and traits == Traits():

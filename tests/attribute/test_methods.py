@@ -80,6 +80,16 @@ MARKS: list[tuple[dict[str, Any], tuple[str | None, str | None, str]]] = [
     ({"tool": "dbt", "node_id": "model.shop.orders"}, ("marts/orders", None, "comment")),
     ({"tool": "dbt", "node_id": "test.shop.unique_orders_id.ab12"}, ("marts/orders", None, "comment")),
     ({"tool": "dbt", "node_id": "model.shop.unknown"}, ("model.shop.unknown", None, "comment")),
+    (
+        {
+            "tool": "dbt",
+            "node_id": "model.new.orders",
+            "node_database": "analytics",
+            "node_schema": "marts",
+            "node_alias": "orders",
+        },
+        ("marts/orders", None, "comment"),
+    ),
     ({"tool": "dbt", "node_id": "operation.shop.hook"}, (None, None, "none")),
     ({"tool": "dbt", "target_name": "prod"}, (None, None, "none")),
     ({"tool": "dagster", "dagster_opaque_id": "model.shop.orders:0a1b"}, ("marts/orders", None, "comment")),
@@ -164,6 +174,13 @@ def test_the_first_that_speaks_wins_and_all_are_kept() -> None:
     ]
     assert (row["code_ref"], row["code_version"]) == ("x.py:1", "abc")
     assert (row["environment"], row["purpose"]) == ("production", "build")
+
+
+def test_a_dbt_node_tells_its_file() -> None:
+    estate = Estate(assets=(Asset("orders", dbt_node="model.shop.orders", path="models/orders.sql"),))
+    mark = {"tool": "dbt", "node_id": "model.shop.orders", "node_original_file_path": "models/moved.sql"}
+    assert answer(estate, mark=json.dumps(mark))["code_ref"] == "models/orders.sql"
+    assert answer(mark=json.dumps(mark))["code_ref"] == "models/moved.sql"
 
 
 def test_a_team_alone_does_not_hide_an_asset() -> None:

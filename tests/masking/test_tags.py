@@ -18,6 +18,7 @@ TAGS = [
     ('{"app":"dbt","node_id":"model.p.t","team":"growth"}', '{"app":"dbt","node_id":"model.p.t","team":"growth"}'),
     ('{"app":"payroll","Team":"growth"}', '{"Team":"growth","app":"?"}'),
     ('{"app":"costlens"}', '{"app":"costlens"}'),
+    ('{"team":"Größe & \'Co\'"}', '{"team":"Größe & \'Co\'"}'),
     ("team=growth;ticket=ABC-1", '{"team":"growth","ticket":"?"}'),
     ("team:growth, ticket:ABC-1", '{"team":"growth","ticket":"?"}'),
     (f"mc_monitor_id={UUID}", f'{{"mc_monitor_id":"{UUID}"}}'),
