@@ -40,8 +40,8 @@ def flat_billing() -> list[Row]:
             continue
         day = row["usage_start_time"].astimezone(PACIFIC).date()
         usage = row["usage"]
-        key = (day, row["invoice"]["month"], row["project"]["id"], row["location"]["location"])
-        key += (service, sku, row["cost_type"], row["currency"], usage["pricing_unit"])
+        place, kind = (row["project"]["id"], row["location"]["location"]), (row["cost_type"], row["currency"])
+        key = (day, row["invoice"]["month"], *place, service, sku, *kind, usage["pricing_unit"])
         sums[key][0] += Decimal(str(usage["amount_in_pricing_units"]))
         sums[key][1] += Decimal(str(row["cost"])) + sum(Decimal(str(c["amount"])) for c in row["credits"])
     names = ("usage_date", "invoice_month", "project_id", "location", "service", "sku", "cost_type", "currency")

@@ -26,6 +26,7 @@ from tests.bigquery.world import BILLING, WORLD
 BILLING_TABLE = "acme-billing.finance.gcp_billing_export_resource_v1_0A"
 Answer = tuple[int, dict[str, Any]]
 
+_WELL = 200
 _KINDS = {
     "VARCHAR": "STRING",
     "BIGINT": "INTEGER",
@@ -58,7 +59,7 @@ class Failure(Exception):
 
 
 class Standin:
-    """A context manager. `faults` are answered first, in order: a status, or None to hang up.
+    """A context manager. `faults` are what comes of the next requests, in order: a status, or None to hang up.
 
     `forbidden` holds `<region>` or `<region>.<view>`; `scanned` is what each query is said to bill, in bytes.
     """
@@ -122,8 +123,8 @@ class Standin:
         body = request.rfile.read(length)
         url = urlparse(request.path)
         self.requests.append(f"{request.command} {url.path}")
-        if self.faults and "/token" not in url.path:
-            fault = self.faults.pop(0)
+        fault = self.faults.pop(0) if self.faults else _WELL
+        if fault != _WELL:
             if fault is None:
                 request.close_connection = True
                 request.connection.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from costlens.connector import View
+from costlens.connector import Reader, View
 from costlens.engine import Engine
 from costlens.errors import SourceError, ViewUnavailable
 from costlens.exports import ExportReader
@@ -23,6 +23,7 @@ from tests.bigquery.world import ADMIN, PROJECT
 
 SINCE = datetime(2026, 10, 28, tzinfo=timezone.utc)
 UNTIL = datetime(2026, 11, 5, tzinfo=timezone.utc)
+anonymous: Callable[[], Any] = AnonymousCredentials
 VIEWS = {view.name: view for view in BigQuery.views}
 
 
@@ -44,13 +45,11 @@ def source(**more: object) -> BigQuery:
 
 
 def open_reader(standin: Standin, connector: BigQuery, patience: float = 20.0) -> LiveReader:
-    client = bigquery.Client(
-        project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": standin.url}
-    )
+    client = bigquery.Client(project=PROJECT, credentials=anonymous(), client_options={"api_endpoint": standin.url})
     return LiveReader(connector.own, client, patience=patience)
 
 
-def count(reader: LiveReader, view: str) -> int:
+def count(reader: Reader, view: str) -> int:
     return sum(batch.num_rows for batch in reader.read(VIEWS[view], SINCE, UNTIL))
 
 
@@ -237,9 +236,10 @@ def test_a_connection_lost_between_pages_loses_no_row(standin: Standin) -> None:
     assert not standin.faults
 
 
-def test_a_region_that_does_not_answer_fails_the_view_and_not_for_ever(standin: Standin) -> None:
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_region_that_does_not_answer_fails_the_view_and_not_for_ever(standin: Standin, answered: int) -> None:
     with open_reader(standin, source(), patience=0.5) as reader:
-        standin.faults = [503] * 50
+        standin.faults.extend([200] * answered + [503] * 50)
         with pytest.raises(ViewUnavailable, match="did not answer") as caught:
             count(reader, "jobs")
         assert not caught.value.permanent

@@ -148,8 +148,8 @@ def test_statements_say_project_and_region_and_select_no_region(view: Any) -> No
 
 def test_configured_prices_come_before_the_list() -> None:
     connector = source(rates={"on_demand": 5, "currency": "EUR", "regions": {"eu": {"on_demand": 7}}})
-    assert price(connector, "BigQuery", "eu") == (7, "configured")
-    assert price(connector, "BigQuery", "us") == (5, "configured")
+    assert price(connector, "BigQuery", "eu") == (Decimal(7), "configured")
+    assert price(connector, "BigQuery", "us") == (Decimal(5), "configured")
     assert price(source(), "BigQuery", "us") == (Decimal("6.25"), "list")
     assert {rate.currency for rate in connector.rates() if rate.origin == "configured"} == {"EUR"}
 

@@ -62,7 +62,7 @@ def error(reason: str) -> Row:
     return {"reason": reason, "location": "query", "debug_info": "", "message": "Value 'secret-literal' is wrong"}
 
 
-_IN_POOL = {"reservation_id": POOL, "edition": "ENTERPRISE"}
+_IN_POOL: Row = {"reservation_id": POOL, "edition": "ENTERPRISE"}
 
 JOBS_US: list[Row] = [
     job(
