@@ -80,22 +80,13 @@ class Books:
         """
         booked = Booked()
         dirty: set[int] = set()
+        told: set[int] = set()
         for name in staged.tables():
             change = change_of(self.engine, self._stored, staged, name)
             booked.rows[name] = self._replace(name, change)
-            dirty |= change.dirty if name not in _NO_MONEY else set()
-        if self.before.get("prices") != self.prices:
-            dirty |= self._all_days()
-        dirty |= self._rates(dirty)
-        dirty |= turned_final(
-            self._all_days(), self.before.get("as_of", self.as_of), self.as_of, self.connector.billing
-        )
-        reach = self._closure(dirty)
-        retold = (
-            _around(dirty, REACH_DAYS) & self._all_days()
-            | set(reach.write)
-            | (self._all_days() if self.before.get("rules") != self.rules else set())
-        )
+            (told if name in _NO_MONEY else dirty).update(change.dirty)
+        reach = self._reach(dirty)
+        retold = self._retold(dirty | told, reach)
         with tempfile.TemporaryDirectory(prefix="costlens-book-") as folder:
             booked.unpriced = self._price(reach, Path(folder))
             self._attribute(retold, Path(folder))
@@ -103,6 +94,22 @@ class Books:
         booked.days_priced = len(reach.write)
         booked.info = self._info(files)
         return booked
+
+    def _reach(self, dirty: set[int]) -> Closure:
+        """Add to the days of changed facts those of changed prices and those that time made final; return what they reach."""
+        all_days = self._all_days()
+        if self.before and self.before["prices"] != self.prices:
+            dirty |= all_days
+        dirty |= turned_final(all_days, self.before.get("as_of", self.as_of), self.as_of, self.connector.billing)
+        dirty |= self._rates(dirty, all_days)
+        return self._closure(dirty)
+
+    def _retold(self, changed: set[int], reach: Closure) -> set[int]:
+        """Return the days whose attributions may differ: evidence reaches some days, rules all."""
+        all_days = self._all_days()
+        if self.before.get("rules") != self.rules:
+            return all_days | reach.write
+        return (_around(changed, REACH_DAYS) & all_days) | reach.write
 
     def _info(self, files: dict[str, Any] | None) -> dict[str, Any]:
         mine = {
@@ -134,9 +141,9 @@ class Books:
             found |= {row["day"] for row in self.engine.rows(rows.select("day").distinct())}
         return found
 
-    def _rates(self, dirty: Collection[int]) -> set[int]:
+    def _rates(self, dirty: set[int], all_days: set[int]) -> set[int]:
         """Resolve the prices of the months that hold dirty days, and return the days on which one changed."""
-        days = _months(dirty) & self._all_days()
+        days = _months(dirty) & (all_days | dirty)
         if not days:
             return set()
         facts = {name: self._stored(name, days) for name in ("bill", "rates", "metering", "usage", "queries")}

@@ -108,7 +108,7 @@ def _activity(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> i
         unit=own.unit.max(),
         status=own.status.max(),
     )
-    period = charges.group_by("day").agg(day_period=charges.billing_period.max())
+    period = charges.group_by("day").agg(day_period=charges.billing_period.max(), day_currency=charges.currency.max())
     mine = attributions.filter(attributions.subject_kind == "query").select(
         "subject_id", "asset", "rule_team", "share", "method", "environment", "purpose"
     )
@@ -121,6 +121,7 @@ def _activity(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> i
     return joined.mutate(
         category=ibis.literal("query"),
         billing_period=ibis.coalesce(joined.billing_period, joined.day_period),
+        currency=ibis.coalesce(joined.currency, joined.day_currency),
         cause=text,
         object=text,
         method=joined.method.fill_null("none"),

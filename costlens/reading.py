@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import ibis
+import pandas as pd
 
 from costlens.engine import Engine
 from costlens.errors import UsageError
@@ -17,7 +18,6 @@ from costlens.model import TABLES, Column, Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pandas as pd
 
     from costlens.estate import Estate
     from costlens.ledger import Ledger, Snapshot
@@ -48,7 +48,7 @@ def with_team(engine: Engine, rows: ir.Table, estate: Estate) -> ir.Table:
 
 
 def run_sql(ledger: Ledger, snapshot: Snapshot, query: str) -> pd.DataFrame:
-    """Run a select over the ledger's tables, in DuckDB's SQL; times are timestamps in UTC, days are dates.
+    """Run a select over the ledger's tables, in DuckDB's SQL; times are timestamps in UTC, days are dates, money is exact.
 
     Raises UsageError with DuckDB's own words for what is no single select, or a wrong one.
     """
@@ -60,9 +60,10 @@ def run_sql(ledger: Ledger, snapshot: Snapshot, query: str) -> pd.DataFrame:
             statements = duckdb.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("sql: one select is wanted; the ledger is changed by `costlens sync` only")
-            return engine.connection.execute(statements[0]).df()
+            rows = engine.connection.execute(statements[0]).to_arrow_table()
         except duckdb.Error as error:
             raise UsageError(f"sql: {str(error).splitlines()[0]}") from None
+    return rows.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def lake_view(engine: Engine, rows: ir.Table, table: Table, name: str) -> None:

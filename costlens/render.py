@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +17,6 @@ from rich.text import Text
 from costlens.report import utc
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from costlens.report import Answer, Line, Section
 
 _WIDTH = 110
@@ -137,8 +136,8 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    """Show a value of a frame; nothing for null, whatever pandas holds for it."""
-    return "" if value is None or value != value else str(value)
+    """Show a value of a frame, nothing for null."""
+    return "" if value is None or value is pd.NA else str(value)
 
 
 RENDER: dict[str, Callable[[Answer], str]] = {"table": as_table, "csv": as_csv, "json": as_json}
@@ -147,10 +146,14 @@ RENDER: dict[str, Callable[[Answer], str]] = {"table": as_table, "csv": as_csv, 
 def frame_text(frame: pd.DataFrame, form: str) -> str:
     """Return the rows of a query for a terminal, as CSV or as JSON lines."""
     if form == "csv":
-        cells = frame.map(lambda value: safe_cell(value) if isinstance(value, str) else value)
-        return str(cells.to_csv(index=False))
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(frame.columns)
+        writer.writerows([safe_cell(_cell(value)) for value in row] for row in frame.itertuples(index=False))
+        return buffer.getvalue()
     if form == "json":
-        return str(frame.to_json(orient="records", lines=True, date_format="iso", default_handler=str))
+        rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+        return "".join(json.dumps(row, default=str) + "\n" for row in rows)
     buffer = io.StringIO()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in frame.columns:

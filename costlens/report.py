@@ -123,9 +123,8 @@ def _label(rows: ir.Table, by: str) -> ir.Value:
 def _section(
     found: Sequence[dict[str, Any]], currency: str, question: Question, before: str, balances: dict[str, Reconciliation]
 ) -> Section:
-    mine = [row for row in found if row["currency"] in (currency, None)]
-    now = {row["label"]: row for row in mine if row["billing_period"] == question.month and row["currency"] == currency}
-    idle_queries = {row["label"]: row["queries"] for row in mine if row["currency"] is None}
+    mine = [row for row in found if row["currency"] == currency]
+    now = {row["label"]: row for row in mine if row["billing_period"] == question.month}
     then = {row["label"]: row["cost"] for row in mine if row["billing_period"] == before and row["cost"]}
     named = sorted(
         now.values(), key=lambda row: (row["label"] in (UNATTRIBUTED, IDLE, SHARED), -row["cost"], row["label"])
@@ -141,7 +140,7 @@ def _section(
             name=row["label"],
             cost=cent,
             share=float(row["cost"] / total) if total else 0.0,
-            queries=row["queries"] + idle_queries.get(row["label"], 0.0),
+            queries=row["queries"],
             before=then[row["label"]].quantize(Decimal("0.01")) if row["label"] in then else None,
             provisional=row["provisional"],
         )
