@@ -42,14 +42,14 @@ def read_manifest(path: Path, precedence: int) -> Manifest:
     nodes = {
         unique_id: node
         for kind in ("nodes", "sources", "unit_tests")
-        for unique_id, node in (raw.get(kind) or {}).items()
-        if isinstance(node, dict) and node.get("resource_type", "unit_test") in ASSETS | TESTS
+        for unique_id, node in _dict(raw.get(kind)).items()
+        if isinstance(node, dict) and str(node.get("resource_type", kind.removesuffix("s"))) in ASSETS | TESTS
     }
     manifest = Manifest()
     keys = _keys(nodes, manifest)
-    groups = {group.get("name"): group for group in (raw.get("groups") or {}).values()}
+    groups = {str(_dict(group).get("name")): _dict(group) for group in _dict(raw.get("groups")).values()}
     for unique_id, node in nodes.items():
-        group = groups.get(_config(node).get("group") or node.get("group"))
+        group = groups.get(str(_config(node).get("group") or node.get("group")))
         manifest.assets.append(_asset(unique_id, node, keys, group))
         if node.get("resource_type") in ASSETS and (team := _team(node)):
             manifest.ownership.append(Ownership(keys[unique_id], team, origin=DBT, precedence=precedence))
@@ -57,7 +57,7 @@ def read_manifest(path: Path, precedence: int) -> Manifest:
 
 
 def _check(raw: Mapping[str, Any], path: Path) -> None:
-    said = str((raw.get("metadata") or {}).get("dbt_schema_version", ""))
+    said = str(_dict(raw.get("metadata")).get("dbt_schema_version", ""))
     version = _VERSION.search(said)
     if not version or not isinstance(raw.get("nodes"), dict):
         raise ConfigError(f"{path}: not a dbt manifest: name the manifest.json of dbt's target folder")
@@ -84,8 +84,8 @@ def _keys(nodes: Mapping[str, Node], manifest: Manifest) -> dict[str, str]:
 
 def _path(node: Node) -> list[str]:
     """Return dagster-dbt's default asset key (`default_asset_key_fn`)."""
-    key = (_meta(node).get("dagster") or {}).get("asset_key")
-    if key:
+    key = _dict(_meta(node).get("dagster")).get("asset_key")
+    if isinstance(key, str | list) and key:
         return [key] if isinstance(key, str) else [str(part) for part in key]
     if node.get("resource_type") == "source":
         return [str(node.get("source_name")), str(node.get("name"))]
@@ -104,17 +104,17 @@ def _asset(unique_id: str, node: Node, keys: Mapping[str, str], group: Node | No
         kind="test" if is_test else _kind(node),
         owners=tuple(dict.fromkeys(_owners(node, group))),
         dbt_node=unique_id,
-        tags=tuple(str(tag) for tag in node.get("tags") or ()),
-        path=node.get("original_file_path"),
+        tags=tuple(str(tag) for tag in _list(node.get("tags"))),
+        path=str(node["original_file_path"]) if node.get("original_file_path") else None,
         upstream=tuple(dict.fromkeys(upstream)),
         origin=DBT,
     )
 
 
 def _parents(node: Node) -> list[str]:
-    parents = [str(parent) for parent in (node.get("depends_on") or {}).get("nodes") or ()]
+    parents = [str(parent) for parent in _list(_dict(node.get("depends_on")).get("nodes"))]
     attached = node.get("attached_node")  # v9 and later: the one that a test with several parents is for
-    return [attached, *parents] if attached else parents
+    return [str(attached), *parents] if attached else parents
 
 
 def _kind(node: Node) -> str:
@@ -131,12 +131,11 @@ def _relations(node: Node) -> Iterator[str]:
 
 
 def _config(node: Node) -> Node:
-    config = node.get("config")
-    return config if isinstance(config, dict) else {}
+    return _dict(node.get("config"))
 
 
 def _meta(node: Node) -> Node:
-    return {**(_config(node).get("meta") or {}), **(node.get("source_meta") or {}), **(node.get("meta") or {})}
+    return {**_dict(_config(node).get("meta")), **_dict(node.get("source_meta")), **_dict(node.get("meta"))}
 
 
 def _team(node: Node) -> str | None:
@@ -145,9 +144,17 @@ def _team(node: Node) -> str | None:
 
 
 def _owners(node: Node, group: Node | None) -> Iterator[str]:
-    dagster = _meta(node).get("dagster") or {}
+    dagster = _dict(_meta(node).get("dagster"))
     for owner in (dagster.get("owners"), _meta(node).get("owner"), (group or {}).get("owner")):
         yield from _names(owner)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _names(owner: Any) -> Iterator[str]:

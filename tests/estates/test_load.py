@@ -244,6 +244,16 @@ def test_every_manifest_version_is_read(tmp_path: Path, version: int) -> None:
     assert [asset.key for asset in load_estate([entry], None, tmp_path).assets] == ["orders"]
 
 
+@pytest.mark.parametrize("junk", [None, 1, "x", [1, "x"], {"x": [1]}, [[]], {}])
+def test_odd_values_of_a_manifest_do_no_harm(tmp_path: Path, junk: Any) -> None:
+    names = ["config", "meta", "depends_on", "tags", "original_file_path", "attached_node", "group", "alias", "version"]
+    nodes = {f"model.shop.m{number}": {name: junk} for number, name in enumerate(names)}
+    nodes["model.shop.deep"] = {"config": {"meta": junk, "group": junk, "schema": junk}, "meta": {"dagster": junk}}
+    nodes["model.shop.owner"] = {"meta": {"owner": junk, "team": junk, "dagster": {"asset_key": junk, "owners": junk}}}
+    entry = manifest(tmp_path, nodes, groups=junk, sources=junk, unit_tests=junk)
+    assert len(load_estate([entry], None, tmp_path).assets) == len(nodes)
+
+
 def test_a_manifest_that_is_too_old_is_refused(tmp_path: Path) -> None:
     entry = manifest(tmp_path, {})
     file = tmp_path / "manifest.json"
