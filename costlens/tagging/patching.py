@@ -10,8 +10,6 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-from wrapt import FunctionWrapper, when_imported
-
 from costlens.tagging.guard import Wrapper, attempt, say_once
 
 Undo = Callable[[], None]
@@ -67,6 +65,8 @@ def instrumented() -> tuple[str, ...]:
 
 def wrap(owner: type, name: str, wrapper: Wrapper) -> Undo:
     """Wrap a method of a class; wrapping twice wraps once. Raises AttributeError where the class has no such method."""
+    from wrapt import FunctionWrapper
+
     original = owner.__dict__.get(name) or getattr(owner, name)
     if getattr(original, "_self_costlens", False):
         return lambda: None
@@ -89,11 +89,13 @@ def wrap(owner: type, name: str, wrapper: Wrapper) -> Undo:
 
 
 def _instrument() -> None:
-    from costlens.tagging.drivers import DRIVERS
-
     global _is_on
     if os.environ.get("COSTLENS_DISABLED") == "1":
         return
+    from wrapt import when_imported  # it loads asyncio: not before it is needed
+
+    from costlens.tagging.drivers import DRIVERS
+
     with _lock:
         _is_on = True
         for driver in DRIVERS:

@@ -91,7 +91,8 @@ def test_without_one_of_their_own_nothing_is_said() -> None:
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
-def test_an_interpreter_without_costlens_runs_as_it_is() -> None:
+def test_an_interpreter_without_costlens_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     done = run(sys.executable, "-S", "-c", "import sitecustomize; print('on')")
     assert (done.stdout, done.stderr) == ("on\n", "")
 
