@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.bigquery.world import BILLING, PROJECT, SNAPSHOT_DAY, WORLD, Row
+from tests.bigquery.world import ADMIN, BILLING, PROJECT, SNAPSHOT_DAY, WORLD, Row
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 
@@ -36,7 +36,7 @@ def flat_billing() -> list[Row]:
     sums: dict[tuple[Any, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for row in BILLING:
         service, sku = row["service"]["description"], row["sku"]["description"]
-        if not service.startswith("BigQuery") or "Attribution" in sku or row["project"]["id"] != PROJECT:
+        if not service.startswith("BigQuery") or "Attribution" in sku or row["project"]["id"] not in {PROJECT, ADMIN}:
             continue
         day = row["usage_start_time"].astimezone(PACIFIC).date()
         usage = row["usage"]

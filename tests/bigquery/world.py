@@ -253,13 +253,23 @@ def billed(
     } | more
 
 
+_ADMIN: Row = {"project": {"id": ADMIN}}
+
 BILLING: list[Row] = [
     billed("10-30 10:00", "BigQuery", "Analysis (us)", 6.25, 1.0, "tebibyte", -1.0, -0.25),
     billed("10-30 11:00", "BigQuery", "Analysis (us)", 0.1, 0.016, "tebibyte"),
     billed("10-30 11:00", "BigQuery", "Analysis (us)", 0.2, 0.032, "tebibyte"),
-    billed("10-30 14:00", "BigQuery Reservation API", "BigQuery Enterprise Edition (us)", 9.0, 150.0, "hour"),
-    billed("10-30 14:00", "BigQuery Reservation API", "BigQuery Enterprise 1 Year Commitment (us)", 4.8, 100.0, "hour"),
-    billed("10-30 14:00", "BigQuery Reservation API", "Analysis Slots Attribution (us)", 0.0, 150.0, "hour"),
+    billed("10-30 14:00", "BigQuery Reservation API", "BigQuery Enterprise Edition (us)", 9.0, 150.0, "hour", **_ADMIN),
+    billed(
+        "10-30 14:00",
+        "BigQuery Reservation API",
+        "BigQuery Enterprise 1 Year Commitment (us)",
+        4.8,
+        100.0,
+        "hour",
+        **_ADMIN,
+    ),
+    billed("10-30 14:00", "BigQuery Reservation API", "Analysis Slots Attribution (us)", 0.0, 150.0, "hour", **_ADMIN),
     billed("10-31 12:00", "BigQuery", "Active Logical Storage (us)", 0.02, 1.0, "gibibyte month"),
     # 06:59 UTC is still October in California, 07:00 is November (summer time ends at 09:00 UTC);
     # one line of October is late and on the invoice of November
