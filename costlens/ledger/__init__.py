@@ -121,10 +121,13 @@ class Ledger:
         """Call `function` with the newest snapshot, and once more with the then newest if a file has gone meanwhile."""
         try:
             return function(self.snapshot())
-        except (duckdb.IOException, FileNotFoundError, LedgerError) as error:
+        except (duckdb.IOException, OSError, LedgerError) as error:
             if isinstance(error, LedgerError) and error.permanent:
                 raise
+        try:
             return function(self.snapshot())
+        except (duckdb.IOException, OSError) as error:
+            raise self.lake.unreadable(error) from error
 
     def write(self, run_id: str, holder: str, *, wait: float = 600.0) -> Writer:
         """Return the writer to enter with `with`: it waits for the commit lease, LedgerError after `wait` seconds."""

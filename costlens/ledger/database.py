@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,16 +138,16 @@ class Database:
         """Turn the driver's failures into one line without the password."""
         try:
             yield
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
             raise LedgerError(self._explain(error), permanent=not _heals(error)) from error
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise LedgerError(f"database {self.name}: {self._line(error)}") from error
 
-    def _explain(self, error: sa.exc.DBAPIError) -> str:
-        line = self._line(error.orig or error)
+    def _explain(self, error: sa.exc.DBAPIError | sqlite3.Error) -> str:
+        line = self._line(getattr(error, "orig", None) or error)
         remedy = "check that it runs and that `database` in the configuration is right"
         if "locked" in line:
-            remedy = f"another program has held it for {_BUSY_SECONDS} s; end that program and try again"
+            remedy = "another program has held it for long; end that program and try again"
         elif "readonly" in line or "unable to open" in line:
             remedy = "make the file and its folder writable for this user"
         elif "not a database" in line or "malformed" in line:
@@ -181,7 +182,8 @@ def _create(url: URL) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(f"database {url}: cannot make its folder: {error.strerror}; choose another path") from error
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    patience = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
+    engine = sa.create_engine(url, connect_args=patience)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     _use_wal(engine)
@@ -190,7 +192,6 @@ def _create(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: the driver would begin late and upgrade the lock later
-    connection.execute("pragma synchronous = full")  # a snapshot once shown stays, also after a power cut
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -209,13 +210,13 @@ def _use_wal(engine: Engine) -> None:
                 return
             cursor.execute("pragma journal_mode = wal")
             return
-        except connection.dbapi_connection.OperationalError as error:  # type: ignore[union-attr]
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > last:
-                raise sa.exc.OperationalError("pragma journal_mode = wal", None, error) from error
+                raise
             time.sleep(0.02)
         finally:
             connection.close()
 
 
-def _heals(error: sa.exc.DBAPIError) -> bool:
-    return error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
+def _heals(error: sa.exc.DBAPIError | sqlite3.Error) -> bool:
+    return isinstance(error, sa.exc.OperationalError | sqlite3.OperationalError)

@@ -235,6 +235,18 @@ class Lake:
         except (DeltaError, OSError, pa.ArrowException) as error:
             raise LedgerError(f"lake {self.name}: table {name}: {self._line(error)}", permanent=False) from error
 
+    def unreadable(self, error: BaseException) -> LedgerError:
+        """Return the error for a file that is gone or damaged."""
+        return LedgerError(
+            f"lake {self.name}: {self._line(error)}; restore the file from a backup, or sync its days again",
+            permanent=False,
+        )
+
+    def unwritable(self, name: str, error: BaseException) -> LedgerError:
+        """Return the error for files that could not be written."""
+        line = f"lake {self.name}: table {name}: {self._line(error)}; make room or make the folder writable"
+        return LedgerError(line, permanent=False)
+
     def _overtaken(self, name: str) -> LeaseLost:
         return LeaseLost(
             f"lake {self.name}: another run wrote table {name}; nothing of this run counts, start it again"
@@ -248,7 +260,10 @@ class Lake:
 
 
 class _Missing(LedgerError):
-    """The table was never created."""
+    """The table was never created, or the log of the version asked for was tidied away."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)
 
 
 def _local(uri: str) -> Path | None:

