@@ -145,6 +145,14 @@ def _project(name: str, adapter: str, nodes: list[dict[str, Any]]) -> dict[str, 
     }
 
 
+def _test(name: str, model: dict[str, Any]) -> dict[str, Any]:
+    """Return the node of a test: it has no relation, no owner and no team of its own."""
+    package, schema = model["package_name"], model["schema"]
+    node = _node(f"test.{package}.{name}", model["database"], schema, "", f"models/{schema}/schema.yml", "test")
+    bare = {"relation_name": None, "meta": {}, "config": {"materialized": "test"}, "attached_node": model["unique_id"]}
+    return {**node, **bare, "depends_on": {"macros": [], "nodes": [model["unique_id"]]}}
+
+
 def _manifest() -> dict[str, Any]:
     by_relation = {m.relation: m.node for m in MODELS}
     nodes = []
@@ -152,19 +160,14 @@ def _manifest() -> dict[str, Any]:
         node = _node(m.node, "analytics", m.schema, m.team, m.path, m.materialized)
         upstream = [by_relation[f"ANALYTICS.{name}"] for name in m.reads if f"ANALYTICS.{name}" in by_relation]
         node["depends_on"]["nodes"] = upstream
-        nodes.append(node)
-        if m.schema != "staging":
-            test = f"test.encore.not_null_{m.name}_id"
-            tested = _node(test, "analytics", m.schema, m.team, f"models/{m.schema}/schema.yml", "test")
-            tested |= {"relation_name": None, "attached_node": m.node, "meta": {}, "config": {"materialized": "test"}}
-            tested["depends_on"]["nodes"] = [m.node]
-            nodes.append(tested)
+        nodes += [node, _test(f"not_null_{m.name}_id", node)]
     return _project("encore", "snowflake", nodes)
 
 
 def _bigquery_manifest() -> dict[str, Any]:
-    nodes = [
-        _node(m.node, PROJECT, m.schema, m.team, f"models/{m.schema}/{m.name}.sql", "incremental")
-        for m in BIGQUERY_MODELS
-    ]
+    nodes = []
+    for m in BIGQUERY_MODELS:
+        path = f"models/{m.schema}/{m.name}.sql"
+        node = _node(m.node, PROJECT, m.schema, m.team, path, "incremental")
+        nodes += [node, _test(f"not_null_{m.name}_session_id", node)]
     return _project("playback", "bigquery", nodes)
