@@ -22,9 +22,11 @@ from costlens.marks import (
     plain,
     read_comments,
 )
-from costlens.tagging.codec import decode_query_tag
+from costlens.tagging.codec import split_query_tag
 
 MAX_TEXT, MAX_VALUE = 4_000, 300
+#: Begins what stands for opaque text; a hash follows.
+OPAQUE = "?"
 
 _QUOTED = r"(?<=')[^'\\]*(?:(?:''|\\.?)[^'\\]*)*'?"
 _TRIPLE = r"(?<={q}){q}{q}(?:[^{q}\\]|\\.?|{q}(?!{q}{q}))*(?:{q}{q}{q}|\Z)"
@@ -137,19 +139,21 @@ def mask_tag(tag: str | None, keep: Collection[str] = ()) -> str | None:
     """Return a query tag in which only known tools' keys and the keys in `keep` still have their values.
 
     A JSON object or `k=v;k2=v2` comes back as a JSON object, other values as `?`; opaque text as `?` and a short hash,
-    so that equal tags stay equal. An empty tag is None.
+    so that equal tags stay equal. A user's tag that was merged with ours is read for itself. An empty tag is None.
     """
     if tag is None or not tag.strip():
         return None
-    own, pairs = decode_query_tag(tag), pairs_of(tag)
+    own, users = split_query_tag(tag)
     kept: dict[str, Any] = {"_cl": own} if own else {}
-    if pairs is None and (monitor := _MONTE_CARLO.search(tag)):
-        kept["mc_monitor_id"] = monitor.group(1)
-    if pairs is None and not kept:
-        return "?" + _hash(tag, 4)
+    pairs = pairs_of(users) if users else {}
+    if pairs is None and users:
+        monitor = _MONTE_CARLO.search(users)
+        if not own and not monitor:
+            return OPAQUE + _hash(tag, 4)
+        kept |= {"mc_monitor_id": monitor.group(1)} if monitor else {"tag": OPAQUE + _hash(users, 4)}
     wanted = {key.lower() for key in keep}
     for key, value in (pairs or {}).items():
-        if not (own and (key == "_cl" or key.startswith("cl_"))):
+        if not (own and key.startswith("cl_")):
             _keep(kept, key, value, wanted, is_known=is_kept(key, value, TAG_KEYS))
     return compact(kept)
 
@@ -171,4 +175,4 @@ def _keep(kept: dict[str, Any], key: str, value: Any, wanted: Collection[str], *
     shown = plain(key, value) if is_known else None
     if key.lower() in wanted and isinstance(value, str):
         shown = value[:MAX_VALUE]  # the configuration asks for it, whatever it looks like
-    kept[key if _KEY.fullmatch(key) else "?" + _hash(key, 4)] = "?" if shown is None else shown
+    kept[key if _KEY.fullmatch(key) else OPAQUE + _hash(key, 4)] = "?" if shown is None else shown

@@ -16,8 +16,8 @@ import ibis
 import pyarrow as pa
 
 from costlens.attribute import comment, parent, principal, tag, target
-from costlens.attribute.known import Known
-from costlens.attribute.scene import LABEL, Scene
+from costlens.attribute.known import Known, kept_keys
+from costlens.attribute.scene import Scene
 from costlens.engine import schema_of
 from costlens.model import ATTRIBUTIONS, Column
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from costlens.engine import Engine
     from costlens.estate import Estate
     from costlens.settings.attribution import Settings
+
+__all__ = ["METHODS", "REACH_DAYS", "attribute", "kept_keys", "rules_version"]
 
 #: In order of precedence.
 METHODS = (tag, comment, parent, target, principal)
@@ -66,12 +68,6 @@ def rules_version(estate: Estate, settings: Settings) -> str:
     """Return a hash of all that attribution depends on beside the facts."""
     body = {**asdict(estate), "conflicts": (), "settings": settings.model_dump(), "version": _VERSION}
     return blake2b(json.dumps(body, default=str, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-
-def kept_keys(estate: Estate, settings: Settings) -> tuple[str, ...]:
-    """Return the keys of query tags and labels whose values attribution needs, so that they are not masked."""
-    rules = (rule.field.removeprefix(LABEL) for rule in estate.rules if rule.field.startswith(LABEL))
-    return tuple(sorted({*settings.asset_keys, *settings.team_keys, *rules}))
 
 
 _ANSWER = (

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _NOT_A_LABEL = re.compile(r"[^a-z0-9_-]")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 _LABEL_LIMIT = 63
+#: Field of a principal rule on a label or a key of a query tag: this and the key.
+LABEL = "label:"
+
+
+def kept_keys(estate: Estate, settings: Settings) -> tuple[str, ...]:
+    """Return the keys of query tags and labels whose values attribution needs, so that they are not masked."""
+    rules = (rule.field.removeprefix(LABEL) for rule in estate.rules if rule.field.startswith(LABEL))
+    return tuple(sorted({*settings.asset_keys, *settings.team_keys, *rules}))
 
 
 class Known:

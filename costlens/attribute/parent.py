@@ -39,7 +39,7 @@ def _called(scene: Scene, voices: Voices) -> list[ir.Table]:
     for link in ("parent_id", "root_id"):
         joined = children.join(told, [children.source == told.source, children[link] == told.caller])
         near = joined.filter((joined.day - joined.caller_day).abs() <= REACH_DAYS)
-        tables.append(scene.materialise(near.select("subject", "verdict"), "called"))
+        tables.append(scene.materialise(near.group_by("subject").agg(verdict=near.verdict.min()), "called"))
     return tables
 
 

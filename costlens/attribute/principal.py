@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costlens.attribute.known import glob
-from costlens.attribute.scene import LABEL, WHO
+from costlens.attribute.known import LABEL, glob
+from costlens.attribute.scene import WHO
 from costlens.attribute.verdicts import Traits, Verdict
 from costlens.marks import json_object, pairs_of
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from costlens.attribute.decide import decide
-from costlens.attribute.known import Known
+from costlens.attribute.known import Known, kept_keys
 from costlens.attribute.subjects import subjects_of
 from costlens.attribute.verdicts import SILENT, Outcome, Verdict, Verdicts
+from costlens.masking import OPAQUE
 from costlens.model import Column
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 #: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
 Voices = Mapping[str, Sequence["ir.Table"]]
 
-LABEL = "label:"
 WHO = ("user", "role", "client", "pool", "schema", "database", "account")
 #: Fields that differ from run to run and attribute nothing: without them most tags of an asset are one text.
 _RUN_FIELDS = frozenset({"dag_run_id", "dbt_invocation_id", "invocation_id", "p", "r", "s"})
@@ -39,8 +39,7 @@ class Scene:
         self._engine = engine
         self._boundaries = _boundaries(known)
         fields = {rule.field for rule in known.estate.rules}
-        wanted = {field.removeprefix(LABEL) for field in fields}
-        wanted |= {*known.settings.asset_keys, *known.settings.team_keys}
+        wanted = {key.lower() for key in kept_keys(known.estate, known.settings)}
         self._run_fields = re.compile(rf'"({"|".join(sorted(_RUN_FIELDS - wanted))})":"[^"\\]*"')
         #: Columns that rules on principals look at; the user tells the environment too.
         self.who = [name for name in WHO if name in fields or name == "user"]
@@ -72,6 +71,8 @@ class Scene:
         said: dict[str, list[tuple[int, int]]] = {}
         for batch in texts.to_batches(max_chunksize=20_000):
             for text, number in zip(batch["value"].to_pylist(), batch["no"].to_pylist(), strict=True):
+                if text.startswith(OPAQUE):
+                    continue
                 lasting = self._run_fields.sub(r'"\1":""', text)
                 if lasting not in said:
                     numbers = ((era, self.verdicts.number(read(lasting, era))) for era in (self.eras if eras else (0,)))

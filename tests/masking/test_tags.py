@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from costlens.masking import mask_labels, mask_tag
+from costlens.tagging.codec import query_tag
 
 UUID = "0a1b2c3d-1111-2222-3333-444455556666"
 TAGS = [
@@ -14,7 +15,9 @@ TAGS = [
     ),
     ('{"tag":"my own text","_cl":{"a":["m"],"long_key":"x"}}', '{"_cl":{"a":["m"],"v":1},"tag":"?"}'),
     ("cl_a=marts/orders;cl_t=growth;ticket=1", '{"_cl":{"a":["marts/orders"],"t":"growth","v":1},"ticket":"?"}'),
-    ("nightly job cl_t=growth", '{"_cl":{"t":"growth","v":1}}'),
+    ("nightly job cl_t=growth", '{"_cl":{"t":"growth","v":1},"tag":"?cd84e132"}'),
+    (query_tag({"a": ["m"]}, "team=growth;x=1"), '{"_cl":{"a":["m"],"v":1,"w":1},"team":"growth","x":"?"}'),
+    (query_tag({"a": ["m"]}, '{"team":"growth"}'), '{"_cl":{"a":["m"],"v":1},"team":"growth"}'),
     ('{"app":"dbt","node_id":"model.p.t","team":"growth"}', '{"app":"dbt","node_id":"model.p.t","team":"growth"}'),
     ('{"app":"payroll","Team":"growth"}', '{"Team":"growth","app":"?"}'),
     ('{"app":"costlens"}', '{"app":"costlens"}'),
