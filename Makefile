@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: setup demo test check fix bench test-lowest test-integrations clean
+.PHONY: docs setup demo test check fix bench test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -43,3 +43,6 @@ bench: .venv/.developer ## the speed table of docs/speed.md
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .costlens .bench
+
+docs: .venv/.developer ## the pages that follow from the code
+	$(BIN)/python docs/generate.py

@@ -143,7 +143,7 @@ class SourceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Name of this source in reports.")
-    type: str
+    type: str = Field(description="Kind of warehouse: an installed connector, such as snowflake or bigquery.")
     export: Path | None = Field(default=None, description="Folder of exported views; then no connection is made.")
     timezone: str | None = Field(default=None, description="Zone of times without one in exported files.")
     texts: Literal["masked", "none"] = Field(default="masked", description="`none` does not even read query texts.")
