@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fakesnow
 import pytest
-import snowflake.connector
 
 from costlens.connector import View
 from costlens_snowflake.views import VIEWS
@@ -82,6 +80,9 @@ _MIXED = {
 @pytest.fixture(scope="session")
 def account() -> Iterator[dict[str, Any]]:
     """Start the stand-in and return what a source's settings need to reach it."""
+    import fakesnow  # not there in the environment of the newer driver
+    import snowflake.connector
+
     with fakesnow.server() as given:
         with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
             cursor.execute("create database if not exists snowflake")
