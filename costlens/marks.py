@@ -179,5 +179,6 @@ def is_kept(key: str, value: Any, known: Collection[str]) -> bool:
 
 
 def compact(value: Mapping[str, Any]) -> str:
-    """Return a JSON object as text, the same for equal objects."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return a JSON object as text, the same for equal objects; what no file can hold (half a surrogate) becomes `?`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8")

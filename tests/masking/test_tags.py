@@ -35,6 +35,7 @@ TAGS = [
         '{"dag_id":"d","operator":"SnowparkOperator","task_id":"t"}',
     ),
     ('{"nested":{"team":"growth"},"team":{"a":1}}', '{"nested":"?","team":"?"}'),
+    ('{"team":"\\ud800"}', '{"team":"?"}'),
     ("  ", None),
     (None, None),
 ]
