@@ -53,8 +53,8 @@ class LiveReader(Reader):
         self._settings = settings
         self._client = client
         self._stream = stream
-        self._retry = DEFAULT_RETRY.with_timeout(patience)
-        self._job_retry = DEFAULT_JOB_RETRY.with_timeout(patience)
+        self._retry = DEFAULT_RETRY.with_timeout(patience).with_delay(initial=0.3)
+        self._job_retry = DEFAULT_JOB_RETRY.with_timeout(patience).with_delay(initial=0.3)
         self._patience = patience
         self._regions: tuple[str, ...] = settings.regions
         self._lacking: dict[str, frozenset[str]] = {}
@@ -184,11 +184,16 @@ class LiveReader(Reader):
         )
         rows = job.result(page_size=_PAGE_ROWS, retry=self._retry, job_retry=self._job_retry, timeout=self._patience)
         if self._stream is not None:
+            is_begun = False
             try:
-                yield from rows.to_arrow_iterable(bqstorage_client=self._stream)
+                for batch in rows.to_arrow_iterable(bqstorage_client=self._stream):
+                    is_begun = True
+                    yield batch
             except (
                 Forbidden
             ):  # bigquery.readsessions.create is not granted; the ordinary API needs no more than the query
+                if is_begun:
+                    raise
                 self._stream = None
                 rows = job.result(page_size=_PAGE_ROWS, retry=self._retry, timeout=self._patience)
             else:

@@ -46,6 +46,7 @@ class Job:
     resource: dict[str, Any]
     schema: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    table: Any = None
     failure: Answer | None = None
 
 
@@ -97,7 +98,7 @@ class Standin:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Standin:
         self._thread.start()
@@ -189,6 +190,7 @@ class Standin:
                 job.schema = [
                     _field(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)
                 ]
+                job.table = relation.to_arrow_table()
                 found = relation.fetchall()
             except duckdb.BinderException as error:
                 name = re.search(r'column (?:named )?"([\w.]+)"', str(error))

@@ -19,6 +19,7 @@ from costlens.typed import Problems, typed
 from costlens_bigquery import BigQuery
 from costlens_bigquery.reader import LiveReader
 from tests.bigquery.standin import BILLING_TABLE, Standin
+from tests.bigquery.streams import Streams
 from tests.bigquery.world import ADMIN, PROJECT
 
 SINCE = datetime(2026, 10, 28, tzinfo=timezone.utc)
@@ -44,9 +45,9 @@ def source(**more: object) -> BigQuery:
     return BigQuery(BigQuery.Settings.model_validate(given | {"billing_export": BILLING_TABLE} | more))
 
 
-def open_reader(standin: Standin, connector: BigQuery, patience: float = 20.0) -> LiveReader:
+def open_reader(standin: Standin, connector: BigQuery, patience: float = 20.0, stream: Any = None) -> LiveReader:
     client = bigquery.Client(project=PROJECT, credentials=anonymous(), client_options={"api_endpoint": standin.url})
-    return LiveReader(connector.own, client, patience=patience)
+    return LiveReader(connector.own, client, stream, patience=patience)
 
 
 def count(reader: Reader, view: str) -> int:
@@ -78,6 +79,23 @@ def test_live_and_exported_rows_give_the_same_facts(name: str, standin: Standin,
     assert sorted(found) == wanted
     assert len(found) > 0
     assert not problems.all()
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Retrieving Arrow record batches:PendingDeprecationWarning"
+)  # the driver's own, of itself
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_rows_come_by_the_storage_api_where_that_is_allowed(standin: Standin, is_allowed: bool) -> None:
+    view, connector = VIEWS["jobs"], source(regions=["us"])
+    with Engine() as engine, Streams(standin, is_allowed=is_allowed) as streams:
+        found = []
+        for stream in (None, streams.client()):
+            with open_reader(standin, connector, stream=stream) as reader:
+                rows = typed(engine, view, reader.read(view, SINCE, UNTIL), Problems("analytics"))
+                found.append([fact for chunk in rows for fact in facts(connector, engine, view, [chunk])])
+        assert streams.sessions == is_allowed
+    assert found[0] == found[1]
+    assert len(found[0]) > 10
 
 
 def test_commitments_are_those_of_today(standin: Standin) -> None:
