@@ -71,7 +71,15 @@ class Account:
     def answer(self, path: str, sent: dict[str, Any]) -> dict[str, Any]:
         if "login-request" in path:
             self.logins.append(sent["data"])
-            session = {"token": "t", "masterToken": "m", "sessionInfo": {}, "serverVersion": "9.0.0"}
+            lasting = {"validityInSeconds": 3600, "masterValidityInSeconds": 14_400}
+            session = {
+                "token": "t",
+                "masterToken": "m",
+                "sessionId": 7,
+                "sessionInfo": {},
+                "serverVersion": "9.0.0",
+                **lasting,
+            }
             zone = sent["data"].get("SESSION_PARAMETERS", {}).get("TIMEZONE", "America/Los_Angeles")
             return _done({**session, "parameters": [{"name": "TIMEZONE", "value": zone}]})
         if "query-request" in path:
@@ -239,7 +247,5 @@ def _ipc(table: pa.Table) -> bytes:
 def _bound(binding: dict[str, Any]) -> datetime | date:
     if binding["type"] == "DATE":
         return (EPOCH + timedelta(milliseconds=int(binding["value"]))).date()
-    assert binding["type"] == "TIMESTAMP_TZ", binding
-    nanoseconds, _, offset = binding["value"].partition(" ")
-    assert offset == "1440", "a parameter is not in UTC"
-    return EPOCH + timedelta(microseconds=int(nanoseconds) // 1000)
+    assert binding["type"] == "TIMESTAMP_LTZ", binding
+    return EPOCH + timedelta(microseconds=int(binding["value"]) // 1000)
