@@ -19,8 +19,8 @@ class Settings(BaseModel):
     targets: dict[str, list[str]] = Field(
         default={
             "production": ["prod", "prod[_-]*", "production", "prd", "live"],
-            "ci": ["ci", "ci[_-]*", "pr[_-]*", "test", "staging"],
-            "development": ["dev", "dev[_-]*", "development", "local", "default"],
+            "ci": ["ci", "ci[_-]*", "pr[_-]*", "test"],
+            "development": ["dev", "dev[_-]*", "development", "local", "default", "staging"],
         },
         description="Environment -> globs of dbt target names.",
     )
