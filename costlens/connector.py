@@ -40,6 +40,8 @@ class ViewColumn:
     name: str
     type: ViewType
     required: bool = False
+    is_optional: bool = False
+    """Not there in every version of the view: no problem where it is missing."""
 
 
 @dataclass(frozen=True)

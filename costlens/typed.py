@@ -173,7 +173,7 @@ def _tell(view: View, cast: Cast, unreadable: int, empty: int, rows: int, proble
     if not cast.found:
         if cast.column.required:
             problems.add(view.name, f"no column {name}: no row can be used", name, max(rows, 1))
-        else:
+        elif not cast.column.is_optional:
             problems.add(view.name, f"no column {name}: read as empty", name)
         return
     sample = f"{name} {cast.found}"

@@ -138,8 +138,9 @@ class SnowflakeReader(Reader):
                 raise ViewUnavailable(
                     f"{self._settings.name}: {view.name} has no column {column.name}", remedy=view.grant
                 )
-            name = self._settings.name
-            self._missing.append(Problem(name, view.name, f"no column {column.name}: read as empty", column.name))
+            if not column.is_optional:
+                reason = f"no column {column.name}: read as empty"
+                self._missing.append(Problem(self._settings.name, view.name, reason, column.name))
             return without(sql, column.name)
         if number in _NOT_THERE:
             remedy = view.grant.replace(ROLE, self._settings.role or ROLE)

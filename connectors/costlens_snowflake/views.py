@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from costlens.connector import View, ViewColumn
 
@@ -32,11 +32,12 @@ def _view(
     essential: bool = False,
     is_snapshot: bool = False,
 ) -> View:
-    """Read `name type` pairs, `!` after a type marking a column without which a row is no fact."""
+    """Read `name type` pairs; `!` marks a column without which a row is no fact, `?` one that not every account has."""
     listed = []
     for part in columns.split(","):
         column, kind = part.split()
-        listed.append(ViewColumn(column, kind.rstrip("!"), kind.endswith("!")))  # type: ignore[arg-type]
+        plain: Any = kind.rstrip("!?")
+        listed.append(ViewColumn(column, plain, kind.endswith("!"), kind.endswith("?")))
     return View(
         name,
         tuple(listed),
@@ -216,12 +217,10 @@ DATABASE_STORAGE_USAGE_HISTORY = _view(
     hours=3,
     purpose="storage by database, for days without a snapshot of the tables",
 )
-_TABLE = (
-    "start_time instant!, end_time instant, credits_used decimal!, table_id text, table_name text, "
-    "schema_name text, database_name text"
-)
+_LINE = "start_time instant!, end_time instant, credits_used decimal!, schema_name text, database_name text"
+_TABLE = f"{_LINE}, table_id text, table_name text"
 AUTOMATIC_CLUSTERING_HISTORY = _view(
-    "automatic_clustering_history", "start_time", f"{_TABLE}, version text", hours=3, purpose="clustering by table"
+    "automatic_clustering_history", "start_time", f"{_TABLE}, version text?", hours=3, purpose="clustering by table"
 )
 MATERIALIZED_VIEW_REFRESH_HISTORY = _view(
     "materialized_view_refresh_history", "start_time", _TABLE, hours=3, purpose="refreshes by materialized view"
@@ -229,7 +228,8 @@ MATERIALIZED_VIEW_REFRESH_HISTORY = _view(
 SEARCH_OPTIMIZATION_HISTORY = _view(
     "search_optimization_history",
     "start_time",
-    f"{_TABLE}, base_table_id text, base_table_name text, index_id text, index_name text",
+    # Bundle 2026_06 puts the base table's columns in the place of the table's.
+    f"{_LINE}, table_id text?, table_name text?, base_table_id text?, base_table_name text?, index_id text?",
     hours=3,
     purpose="search optimization by table",
 )

@@ -148,7 +148,9 @@ def test_both_column_sets_of_search_optimization_are_read(world: World, tmp_path
     )
     (tmp_path / "search_optimization_history.jsonl").write_text(old)
     with Engine() as engine:
-        rows = World(engine, export=tmp_path).of("search_optimization_history")
+        world = World(engine, export=tmp_path)
+        rows = world.of("search_optimization_history")
+        assert world.reader.problems() == []
     assert [(row["object_id"], row["object"]) for row in rows] == [("501", "ANALYTICS.MARTS.ORDERS")]
 
 

@@ -99,7 +99,10 @@ def test_columns_that_are_not_there_are_left_out_and_told() -> None:
         view = VIEWS["automatic_clustering_history"]
         (first, *_) = reader.read(view, SINCE, UNTIL)
         assert set(lacking).isdisjoint(first.schema.names)
-        assert [problem.sample for problem in reader.missing_columns()] == lacking
+        assert {problem.sample for problem in reader.missing_columns()} == {
+            "table_id",
+            "table_name",
+        }  # not all have `version`
 
 
 def test_a_required_column_that_is_not_there_makes_the_view_useless() -> None:

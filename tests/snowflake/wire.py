@@ -96,6 +96,7 @@ class Account:
             return _failed(
                 NO_OBJECT, f"SQL compilation error:\nObject '{view.name.upper()}' does not exist or not authorized."
             )
+        assert isinstance(tree, sqlglot.exp.Select)
         names = tree.named_selects
         for name in names:
             if name.lower() in self.lacking:

@@ -3,10 +3,10 @@ select
     start_time,
     end_time,
     credits_used,
-    table_id,
-    table_name,
     schema_name,
     database_name,
+    table_id,
+    table_name,
     version
 from snowflake.account_usage.automatic_clustering_history
 where start_time >= ? and start_time < ?
