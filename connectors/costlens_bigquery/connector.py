@@ -13,6 +13,7 @@ from costlens_bigquery.commitments import settle
 from costlens_bigquery.prices import configured_rates, list_rates, unpriced
 from costlens_bigquery.services import ANALYSIS, BILLED
 from costlens_bigquery.settings import BigQuerySettings
+from costlens_bigquery.statements import export_statement
 from costlens_bigquery.views import VIEWS
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class BigQuery(Connector):
 
         return connect(self.own)
 
+    @classmethod
+    def export_statement(cls, view: View) -> str:
+        """Return the script that exports a view to Cloud Storage."""
+        return export_statement(view)
+
     def normalise(self, view: View, rows: ir.Table) -> Sequence[Facts]:
         """Turn the rows of one view into facts."""
         region = self.own.only_region
@@ -71,12 +77,12 @@ class BigQuery(Connector):
     def check(self) -> Iterable[Finding]:
         """Say which regions have no price, and what of the credentials needs a person."""
         rates = tuple(self.rates())
-        for region in self.own.regions:
+        for region in self.own.regions if self.own.billing_export is None else ():
             if kinds := unpriced(region, rates):
                 yield Finding(
                     f"prices of {region}",
-                    "warning" if self.own.billing_export is None else "ok",
-                    f"not in the list: {', '.join(kinds)}",
+                    "warning",
+                    f"no list price of {', '.join(kinds[:3])}{' …' if len(kinds) > 3 else ''}",
                     f"set `billing_export:`, or `rates: {{regions: {{{region}: {{{kinds[0]}: …}}}}}}`",
                 )
         file = self.own.credentials_file

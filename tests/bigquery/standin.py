@@ -115,6 +115,15 @@ class Standin:
         with self._lock:
             self._database.execute(sql)
 
+    def run(self, sql: str, variables: dict[str, str]) -> Any:
+        """Run a query of a script in the US and return an Arrow table."""
+        translated = self._translated(sql, [], "us")
+        with self._lock:
+            for name, value in variables.items():
+                self._database.execute(f"set variable {name} = date '{value}'")
+                translated = re.sub(rf"\b{name}\b", f"getvariable('{name}')", translated)
+            return self._database.sql(translated).to_arrow_table()
+
     def queries(self) -> list[dict[str, Any]]:
         """Return the configurations of all jobs so far."""
         return [job.resource["configuration"] for job in self.jobs.values()]

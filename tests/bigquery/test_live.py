@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -96,6 +98,35 @@ def test_rows_come_by_the_storage_api_where_that_is_allowed(standin: Standin, is
         assert streams.sessions == is_allowed
     assert found[0] == found[1]
     assert len(found[0]) > 10
+
+
+@pytest.mark.parametrize("name", ["jobs", "reservations_timeline", "capacity_commitments", "billing_export"])
+def test_the_export_that_init_prints_is_read_as_live(name: str, standin: Standin, tmp_path: Path) -> None:
+    """Run the script's query in the US and lay its file where the script's address says."""
+    view = VIEWS[name]
+    connector = source(regions=["us"], scope="organization" if name == "billing_export" else "project")
+    standin.execute("alter table billing add column _partitiontime timestamptz default '2026-11-06 00:00:00+00'")
+    script = BigQuery.export_statement(view)
+    uri = re.search(r"'gs://YOUR_BUCKET/(.*)/\*\.parquet'", script)
+    assert uri is not None
+    query = script.partition(" as\n")[2].rstrip(";").replace("your-project", PROJECT).replace("REGION", "us")
+    folder = tmp_path / "export" / uri[1].replace("REGION", "us")
+    folder.mkdir(parents=True)
+    found = standin.run(
+        query.replace("YOUR_BILLING_TABLE", BILLING_TABLE), {"window_start": "2026-10-28", "window_end": "2026-11-05"}
+    )
+    pq.write_table(found, folder / "000000000000.parquet")
+    exported = source(regions=["us"], export=tmp_path / "export")
+    with Engine() as engine, open_reader(standin, connector) as reader:
+        until = datetime.now(timezone.utc) + timedelta(days=1) if view.is_snapshot else UNTIL
+        wanted = facts(exported, engine, view, [ExportReader(exported, engine).rows(view, SINCE, until)])
+        found = [
+            fact
+            for rows in typed(engine, view, reader.read(view, SINCE, until), Problems("analytics"))
+            for fact in facts(connector, engine, view, [rows])
+        ]
+    assert sorted(found) == wanted
+    assert wanted
 
 
 def test_commitments_are_those_of_today(standin: Standin) -> None:
