@@ -32,9 +32,8 @@ copy (
     select
         query_id,
         rpad('select o.id, o.amount, c.name from analytics.marts.orders_' || shape || ' as o join analytics.marts.customers as c on c.id = o.customer_id '
-            || 'where o.created_at >= ''2026-10-' || lpad((1 + i % 28)::varchar, 2, '0') || ''' and o.amount > ' || (i % 1000)::varchar
-            || case when warehouse < 10 then ' /* {"app": "dbt", "dbt_version": "1.11.16", "profile_name": "acme", "target_name": "prod", "node_id": "model.acme.m' || shape || '"} */' else '' end
-            , ?::integer, case when warehouse < 10 then ' ' else ' -- x' end) as query_text,
+            || 'where o.created_at >= ''2026-10-' || lpad((1 + i % 28)::varchar, 2, '0') || ''' and o.amount > ' || (i % 1000)::varchar,
+            (? - length(mark))::integer, ' and true') || mark as query_text,
         'ANALYTICS' as database_name, 'MARTS' as schema_name,
         'SELECT' as query_type, (i // 50)::bigint as session_id,
         'USER_' || warehouse as user_name, 'ROLE_' || (warehouse % 7) as role_name,
@@ -49,7 +48,11 @@ copy (
         (hash(i, 6) % 1000000000)::bigint as bytes_scanned, 0::bigint as bytes_spilled_to_local_storage, 0::bigint as bytes_spilled_to_remote_storage,
         0::bigint as rows_inserted, 0.00002::double as credits_used_cloud_services, false as is_client_generated_statement,
         0::bigint as transaction_id, md5('h' || i) as query_hash, md5('p' || shape) as query_parameterized_hash
-    from raw order by start_time
+    from (
+        select *, case when warehouse < 10 then ' /* {"app": "dbt", "dbt_version": "1.11.16", "profile_name": "acme", "target_name": "prod", "node_id": "model.acme.m'
+            || shape || '"} */' else '' end as mark
+        from raw
+    ) order by start_time
 ) to '{folder}/query_history.parquet' (format parquet, row_group_size 100000)
 """
 

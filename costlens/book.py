@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -87,10 +85,9 @@ class Books:
             (told if name in _NO_MONEY else dirty).update(change.dirty)
         reach = self._reach(dirty)
         retold = self._retold(dirty | told, reach)
-        with tempfile.TemporaryDirectory(prefix="costlens-book-") as folder:
-            booked.unpriced = self._price(reach, Path(folder))
-            self._attribute(retold, Path(folder))
-            self._daily(retold, Path(folder))
+        booked.unpriced = self._price(reach)
+        self._attribute(retold)
+        self._daily(retold)
         booked.days_priced = len(reach.write)
         booked.info = self._info(files)
         return booked
@@ -216,41 +213,32 @@ class Books:
         facts["usage"] = once(facts["usage"], self.connector.billing.details)
         return facts
 
-    def _price(self, reach: Closure, folder: Path) -> tuple[str, ...]:
+    def _price(self, reach: Closure) -> tuple[str, ...]:
         missing: set[str] = set()
-        paths: list[Path] = []
-        for number, days in enumerate(self._chunks(reach.write)):
+        for days in self._chunks(reach.write):
             facts = self._facts(self._closure(set(days)).read)
             with self.engine.scratch():
                 charges = price(
                     facts, facts["rates"], self.connector.billing, days, self.as_of, self.engine.materialise
                 )
-                paths.append(folder / f"charges-{number}.parquet")
-                self.engine.write(charges, TABLES["charges"], paths[-1])
-            written = self.engine.files(TABLES["charges"], [paths[-1]])
+                self.writer.replace("charges", self.source, days, charges, self.engine)
+            written = self._stored("charges", days)
             missing |= {f"{row['service']} ({row['unit']})" for row in self.engine.rows(unpriced(written))}
-        self.writer.replace("charges", self.source, reach.write, paths)
         return tuple(sorted(missing))
 
-    def _attribute(self, days: Collection[int], folder: Path) -> None:
-        paths: list[Path] = []
-        for number, chunk in enumerate(self._chunks(days)):
+    def _attribute(self, days: Collection[int]) -> None:
+        for chunk in self._chunks(days):
             facts = self._facts(_around(chunk, REACH_DAYS))
             with self.engine.scratch():
                 rows = attribute(facts, self.estate, self.settings, chunk, self.engine)
-                paths.append(folder / f"attributions-{number}.parquet")
-                self.engine.write(rows, TABLES["attributions"], paths[-1])
-        self.writer.replace("attributions", self.source, days, paths)
+                self.writer.replace("attributions", self.source, chunk, rows, self.engine)
 
-    def _daily(self, days: Collection[int], folder: Path) -> None:
-        paths: list[Path] = []
-        for number, chunk in enumerate(self._chunks(days)):
+    def _daily(self, days: Collection[int]) -> None:
+        for chunk in self._chunks(days):
             read = self._closure(set(chunk)).read
             facts = {"queries": self._stored("queries", read)}
             rows = daily(facts, self._stored("charges", chunk), self._stored("attributions", read), chunk)
-            paths.append(folder / f"daily-{number}.parquet")
-            self.engine.write(rows, TABLES["daily"], paths[-1])
-        self.writer.replace("daily", self.source, days, paths)
+            self.writer.replace("daily", self.source, chunk, rows, self.engine)
 
 
 def _around(days: Collection[int], reach: int) -> set[int]:

@@ -139,10 +139,10 @@ class Engine:
         return self.connection.execute(f"select {columns} from ({self.sql(expression)})").to_arrow_reader(100_000)
 
     def write(self, expression: ir.Table, table: Table, path: Path) -> int:
-        """Run an expression into one Parquet file in the lake's types; return the number of rows."""
+        """Run an expression into one Parquet file in the lake's types, soon read again; return the number of rows."""
         columns = ", ".join(f"{to_lake(c, _quote(c.name))} as {_quote(c.name)}" for c in table.columns)
         row = self.connection.execute(
-            f"copy (select {columns} from ({self.sql(expression)})) to '{_literal(path)}' (format parquet, compression zstd)"
+            f"copy (select {columns} from ({self.sql(expression)})) to '{_literal(path)}' (format parquet, compression lz4_raw)"
         ).fetchone()
         return int(row[0]) if row else 0
 

@@ -15,10 +15,6 @@ from costlens.model import Column
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-#: Tools put their mark in a comment that begins or ends the text; this much of either end is looked at.
-_END = 3000
-_COMMENT = r"(?:/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|--[^\n]*)"
-
 
 def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence[str]) -> tuple[ir.Table, ir.Table]:
     """Return (queries, shapes) of rows that carry `text`, `shape_hint`, and `tag` and `labels` as the vendor gave them.
@@ -26,13 +22,7 @@ def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence
     Each distinct tag, label set, comment and shape is looked at once in Python; the rows meet the results in joins. Texts are
     never materialised: they stay in the reader's chunk or file.
     """
-    rows = rows.mutate(
-        lead=rows.text.left(_END).re_extract(rf"^\s*({_COMMENT})", 1),
-        trail=rows.text.right(_END).re_extract(rf"({_COMMENT})\s*;?\s*$", 1),
-    ).mutate(
-        comment=lambda t: ibis.ifelse((t.lead + t.trail).length() > 0, t.lead + "\n" + t.trail, ibis.null("string"))
-    )
-    rows = rows.drop("mark", "shape", "lead", "trail")
+    rows = rows.drop("mark", "shape").mutate(comment=_comment(rows.text))
     rows = _mapped(rows, "tag", "tag", engine, lambda tag: mask_tag(tag, keep_keys))
     rows = _mapped(rows, "labels", "labels", engine, lambda labels: mask_labels(labels, keep_keys))
     rows = _mapped(rows, "comment", "mark", engine, lambda comment: mark_of(comment, dialect)).drop("comment")
@@ -42,6 +32,30 @@ def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence
     rows = rows.left_join(own, rows.own_text == own.value).drop("value", "own_text")
     rows = rows.mutate(shape=ibis.coalesce(rows.shape_hint, rows.result)).drop("result", "shape_hint")
     return rows.drop("text"), _shapes(rows, dialect, engine)
+
+
+def _comment(text: ir.StringValue) -> ir.StringValue:
+    """Return the comment that begins or ends a text, where tools put their mark; null where there is none.
+
+    By plain searches, no pattern: this looks at every text of a pull. What it takes for a comment in a literal is no tool's mark.
+    """
+    start, end = text.left(8).lstrip(), text.right(12).re_replace(r"[\s;]+$", "")
+    nothing = ibis.literal("")
+    lead = ibis.cases(
+        (start.startswith("/*"), text.substr(0, text.find("*/") + 2)),
+        (start.startswith("--"), text.split("\n")[0]),
+        else_=nothing,
+    )
+    backwards = text.reverse()
+    last_line = ibis.ifelse(text.contains("\n"), text.right(backwards.find("\n")), text)
+    trail = ibis.cases(
+        (end.endswith("*/"), text.right(backwards.find("*/") + 2)),
+        (~text.contains("--"), nothing),
+        (last_line.contains("--"), last_line.substr(last_line.find("--"))),
+        else_=nothing,
+    )
+    both = lead + "\n" + trail
+    return ibis.ifelse(both == "\n", ibis.null("string"), both)
 
 
 def _shapes(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:

@@ -129,7 +129,7 @@ class Replacement:
             # The partition columns are written too: a file then says itself where it belongs and needs no log.
             return connection.execute(
                 f"copy ({self.sql()}{' order by source, day' if many else ''}) to '{target}' (format parquet, "
-                "compression zstd, partition_by (source, day), write_partition_columns true, append true, "
+                "compression zstd, compression_level 1, partition_by (source, day), write_partition_columns true, append true, "
                 "filename_pattern 'part-{uuid}', return_stats true)"
             ).fetchall()
         finally:
