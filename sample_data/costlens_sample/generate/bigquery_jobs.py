@@ -62,10 +62,6 @@ class Job:
         return self.start + self.seconds * SECOND
 
 
-def _sent(instant: float) -> int:
-    return round(instant)
-
-
 def _mark(node: str, target: str = "prod") -> str:
     mark = {
         "app": "dbt",
@@ -88,7 +84,7 @@ def _build(m: Model, instant: int, day: date, invocation: str, random: Random) -
     )
     source = "events.playback_raw" if m.schema != "recommendations" else "playback.play_sessions"
     return Job(
-        at=_sent(instant),
+        at=instant,
         text=(
             f"{_mark(m.node)}\nmerge into `{PROJECT}`.`{m.schema}`.`{m.name}` as DBT_INTERNAL_DEST using (\n"
             f"  select session_id, listener_id, timestamp_trunc(played_at, hour) as hour, count(*) as plays\n"

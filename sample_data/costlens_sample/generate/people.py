@@ -19,7 +19,7 @@ ENDLESS = at(date(2026, 10, 9), 15.2)
 ENDLESS_SECONDS = 40 * 3_600 + 1_260
 
 
-def _team_mark(team: str) -> str:
+def _bi_role(team: str) -> str:
     return f"{team.upper()}_BI"
 
 
@@ -33,9 +33,9 @@ def _tiles(day: date, random: Random) -> Iterator[Statement]:
         start = at(day, hour) + (number * 900 if monday and number < 3 else 0)
         user = random.choice(PEOPLE[team])
         client = (
-            Client("LOOKER_SVC", _team_mark(team), "Looker", "JDBC 3.24.2")
+            Client("LOOKER_SVC", _bi_role(team), "Looker", "JDBC 3.24.2")
             if tool == "looker"
-            else Client("TABLEAU_SVC", _team_mark(team), "TableauServer", "ODBC 3.5.0")
+            else Client("TABLEAU_SVC", _bi_role(team), "TableauServer", "ODBC 3.5.0")
         )
         truth = Truth(team, asset_of(mart), tool, "read", "production", "principal")
         for tile in range(random.randint(6, 11)):

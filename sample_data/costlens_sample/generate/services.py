@@ -49,7 +49,7 @@ TASK = Thing(505, "ANALYTICS.FINANCE.LEDGER_CLOSE", "TASK", "finance/ledger_clos
 SEARCHED = Thing(506, "ANALYTICS.PAYMENTS.FCT_CHARGES", "TABLE", "payments/fct_charges", "payments")
 MODEL_CALLS = Thing(507, "AI_COMPLETE", "FUNCTION", "content/editorial_picks", "content")
 
-#: service, object, hours between, credits each, and what a Monday adds
+#: service, object, hours between, credits each
 _PLAN = (
     ("AUTO_CLUSTERING", CLUSTERED, 3, 0.55),
     ("AUTO_CLUSTERING", CLUSTERED_PLAYS, 6, 0.4),
