@@ -303,6 +303,17 @@ def test_long_texts_and_unknown_words_are_fine(tmp_path: Path) -> None:
     assert read(tmp_path / "p")[0][0]["region"] == text
 
 
+def test_numbers_beyond_their_type_are_counted(tmp_path: Path) -> None:
+    wide = pa.array([Decimal(7), Decimal(10) ** 30], pa.decimal128(38, 0))
+    parquet(tmp_path, id=["a", "b"], ended=[1_791_201_600] * 2, count=wide, weight=[0.5, float("inf")])
+    rows, problems = read(tmp_path)
+    assert {row["id"]: (row["count"], row["weight"]) for row in rows} == {"a": (7, 0.5), "b": (None, None)}
+    assert problems == {
+        "count is not readable as integer: read as empty": 1,
+        "weight is not readable as double: read as empty": 1,
+    }
+
+
 def test_ids_that_went_through_a_data_frame_stay_ids(tmp_path: Path) -> None:
     parquet(tmp_path, id=[1234567.0], ended=[1_791_201_600.0], region=["x"])
     assert read(tmp_path)[0][0]["id"] == "1234567"
