@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from costlens.connector import Connector, Facts, Finding, Rate, Reader, View
 from costlens_snowflake import billing, metering, money, queries
 from costlens_snowflake.settings import Rates, SnowflakeSettings
+from costlens_snowflake.statements import export_statement
 from costlens_snowflake.views import VIEWS
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class Snowflake(Connector):
         key = self._given.private_key_file
         if key is not None and key.exists() and key.stat().st_mode & 0o077:
             yield Finding(f"{self.settings.name}: private key", "warning", f"others may read {key}", f"chmod 600 {key}")
+
+    @classmethod
+    def export_statement(cls, view: View) -> str:
+        """Return COPY INTO and GET of a view."""
+        return export_statement(view, cls.sql(view))
 
     def _own(self, rows: ir.Table) -> ir.Table:
         account = self._given.account
