@@ -102,7 +102,7 @@ def _object_row(line: Line, prefix: str, names: list[str]) -> Iterator[Row]:
         "FUNCTION_NAME": line.thing.name,
         "MODEL_NAME": "claude-sonnet-4-5",
         "QUERY_ID": line.query_id,
-        "WAREHOUSE_ID": 2,
+        "WAREHOUSE_ID": line.thing.id if prefix == "WAREHOUSE" else 2,
         "CREDITS": line.credits,
         "IS_COMPLETED": True,
     }
