@@ -18,7 +18,7 @@ from costlens.price.overhead import overhead_lines
 from costlens.price.own import own_parts, pool_lines
 from costlens.price.pools import pool_hours
 from costlens.price.rates import needs, resolve_rates
-from costlens.price.times import Materialise, billing_period, final_at, turned_final
+from costlens.price.times import Materialise, Steps, billing_period, final_at, turned_final
 from costlens.price.timeshare import share_time
 from costlens.price.weights import weigh
 
@@ -65,23 +65,22 @@ def price(
     # A billing day of another zone also holds hours of the UTC day after (or before) it: those are priced to compare the
     # bill with, and not returned.
     wide = days if billing.calendar == "UTC" else sorted({day + step for day in days for step in (-1, 0, 1)})
-    rates = rate_table(rates, materialise)
-    shares = share_time(facts, billing, materialise)
-    weights = weigh(facts, shares, billing, wide, materialise)
-    hours = pool_hours(facts, rates, shares, weights, billing, wide, materialise)
-    own = own_parts(weights, hours, materialise)
-    parts = pool_lines(facts, shares, own, hours, billing, materialise)
+    steps = Steps(materialise)
+    rates = rate_table(rates, steps)
+    shares = share_time(facts, billing, steps)
+    weights = weigh(facts, shares, billing, wide, steps)
+    hours = pool_hours(facts, rates, shares, weights, billing, wide, steps)
+    own = own_parts(weights, hours, steps)
+    parts = pool_lines(facts, shares, own, hours, billing, steps)
     if billing.overhead_service is not None:
-        parts.append(overhead_lines(facts, rates, billing, wide, materialise))
+        parts.append(overhead_lines(facts, rates, billing, wide, steps))
     if billing.bytes_service is not None:
-        parts.append(bytes_lines(facts["queries"], rates, billing, wide, materialise))
-    parts.append(acceleration_lines(facts, rates, wide, materialise))
-    parts.append(usage_lines(facts["usage"], rates, wide, materialise))
+        parts.append(bytes_lines(facts["queries"], rates, billing, wide, steps))
+    parts.append(acceleration_lines(facts, rates, wide, steps))
+    parts.append(usage_lines(facts["usage"], rates, wide, steps))
     lines = ibis.union(*(_with_money(rows, billing, wide) for rows in parts))
-    lines = ibis.union(
-        lines, materialise(adjustments(lines, facts["bill"], billing, days, as_of, materialise), "adjustments")
-    )
-    return _charges(lines.filter(lines.day.isin(days)), facts, billing, days, as_of, materialise)
+    lines = ibis.union(lines, steps(adjustments(lines, facts["bill"], billing, days, as_of, steps), "adjustments"))
+    return _charges(lines.filter(lines.day.isin(days)), facts, billing, days, as_of, steps)
 
 
 def unpriced(charges: ir.Table) -> ir.Table:
@@ -107,7 +106,7 @@ def _charges(
     billing: Billing,
     days: Collection[int],
     as_of: int,
-    materialise: Materialise,
+    materialise: Steps,
 ) -> ir.Table:
     """Give lines the source, their status, and the model's columns in its order and types."""
     sources = ibis.union(

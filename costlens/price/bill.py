@@ -10,7 +10,7 @@ import ibis
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.price.line import CHARGED, line
 from costlens.price.money import exact, money_settled, zero
-from costlens.price.times import Materialise, billing_day, billing_period, instant_of
+from costlens.price.times import Steps, billing_day, billing_period, instant_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,7 +22,7 @@ NEGLIGIBLE = 1e-9
 
 
 def adjustments(
-    lines: ir.Table, bill: ir.Table, billing: Billing, days: Collection[int], as_of: int, materialise: Materialise
+    lines: ir.Table, bill: ir.Table, billing: Billing, days: Collection[int], as_of: int, materialise: Steps
 ) -> ir.Table:
     """Return what makes `lines` (with cost) equal to the bill: day, account, service as billed, currency, billing period.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from costlens.model import MICROSECONDS_PER_DAY as DAY
-from costlens.price.times import Materialise, day_of, split
+from costlens.price.times import Materialise, Steps, day_of, split
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -61,7 +61,7 @@ def touched_days(queries: ir.Table, materialise: Materialise) -> ir.Table:
     """Return query_id and day for each UTC day that a query touches with its execution (its end included)."""
     ends = _ends(queries)
     spans = ends.select("query_id", a=ends.first_day.cast("int64") * DAY, b=(ends.last_day.cast("int64") + 1) * DAY)
-    pieces = split(spans, DAY, materialise)
+    pieces = split(spans, DAY, Steps(materialise))
     return pieces.select("query_id", day=day_of(pieces["at"]))
 
 

@@ -9,7 +9,7 @@ import ibis
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.money import exact, zero
-from costlens.price.times import Materialise, day_of, instant_of, split
+from costlens.price.times import Steps, day_of, instant_of, split
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 _UP, _TURN = 2.0**20, 2.0**24
 
 
-def split_idle(
-    idle: ir.Table, events: ir.Table, lulls: ir.Table, billing: Billing, materialise: Materialise
-) -> ir.Table:
+def split_idle(idle: ir.Table, events: ir.Table, lulls: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     """Return pool-hours with `idle` units as one row per cause, with `cause` and `units` that add up to the idle exactly.
 
     The split is by the time of each cause within the hour, as far as resumes and suspends of that UTC day tell; where
@@ -52,9 +50,7 @@ def _share(units: ir.Value, part: ir.Value, whole: ir.Value) -> ir.Value:
     return exact(raw.floor() / 1e12)
 
 
-def _causes(
-    events: ir.Table, lulls: ir.Table, wanted: ir.Table, billing: Billing, materialise: Materialise
-) -> ir.Table:
+def _causes(events: ir.Table, lulls: ir.Table, wanted: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     """Return the microseconds of `minimum`, `tail` and `gap` per pool_id and hour."""
     turns = materialise(_running(events, wanted), "running_times")
     lulls = materialise(lulls.semi_join(turns, ["pool_id", "day"]), "lulls")

@@ -10,7 +10,7 @@ import ibis
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.line import line
 from costlens.price.money import exact, rated, zero
-from costlens.price.times import Materialise, floor_to, split
+from costlens.price.times import Steps, floor_to, split
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,7 +21,7 @@ ACCELERATION_UNIT = "acceleration credits"
 TIB = 2**40
 
 
-def usage_lines(usage: ir.Table, rates: ir.Table, days: Collection[int], materialise: Materialise) -> ir.Table:
+def usage_lines(usage: ir.Table, rates: ir.Table, days: Collection[int], materialise: Steps) -> ir.Table:
     """Return one line per metered usage row of `days`, with its object; query acceleration by the hour is not among them."""
     rows = usage.filter(usage.day.isin(sorted(days)) & usage.units.notnull())
     rows = rows.filter(~_is_acceleration(rows))
@@ -54,7 +54,7 @@ def _is_acceleration(rows: ir.Table) -> ir.BooleanValue:
 
 
 def bytes_lines(
-    queries: ir.Table, rates: ir.Table, billing: Billing, days: Collection[int], materialise: Materialise
+    queries: ir.Table, rates: ir.Table, billing: Billing, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return one line per job billed by bytes, in TiB (2^40), in the hour it ended: BigQuery bills a job when it ends.
 
@@ -89,7 +89,7 @@ def bytes_lines(
 
 
 def acceleration_lines(
-    facts: Mapping[str, ir.Table], rates: ir.Table, days: Collection[int], materialise: Materialise
+    facts: Mapping[str, ir.Table], rates: ir.Table, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return query acceleration per pool-hour: to queries by the vendor's figure for each, the rest without a query."""
     usage = facts["usage"]
@@ -126,7 +126,7 @@ def acceleration_lines(
     )
 
 
-def _accelerated(usage: ir.Table, hours: ir.Table, materialise: Materialise) -> ir.Table:
+def _accelerated(usage: ir.Table, hours: ir.Table, materialise: Steps) -> ir.Table:
     """Return pool_id, hour, query_id and units of acceleration; figures of whole queries are spread by wall clock."""
     told = usage.filter((usage.unit == ACCELERATION_UNIT) & (usage.units > 0) & usage.pool_id.notnull())
     direct = told.filter(told.hour.notnull()).select("pool_id", "hour", "query_id", units=exact(told.units))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from costlens.price.times import Materialise, rates_final_at, weights_final_at
+from costlens.price.times import Steps, rates_final_at, weights_final_at
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -47,7 +47,7 @@ def money(units: ir.Value, price: ir.Value) -> ir.Value:
     return exact(whole * price.cast(_PRICE) + exact(rest))
 
 
-def rate_table(rates: ir.Table, materialise: Materialise) -> ir.Table:
+def rate_table(rates: ir.Table, materialise: Steps) -> ir.Table:
     """Return rates by day and key, one row each whatever comes in: a doubled price would double money."""
     keys = {f"{name}_key": rates[name].fill_null("") for name in KEY}
     prices = {"price": rates.price, "list_price": rates.list_price, "currency": rates.currency}

@@ -15,7 +15,7 @@ import ibis
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.price.line import line
 from costlens.price.money import exact, rated, zero
-from costlens.price.times import Materialise, day_of, instant_of
+from costlens.price.times import Steps, day_of, instant_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def overhead_lines(
-    facts: Mapping[str, ir.Table], rates: ir.Table, billing: Billing, days: Collection[int], materialise: Materialise
+    facts: Mapping[str, ir.Table], rates: ir.Table, billing: Billing, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return the lines of billed overhead: per query by its overhead_units on the day its execution began.
 
@@ -65,7 +65,7 @@ def overhead_lines(
 
 
 def billed_overhead(
-    facts: Mapping[str, ir.Table], billing: Billing, days: Collection[int], materialise: Materialise
+    facts: Mapping[str, ir.Table], billing: Billing, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return day, account_key, account, region and `billed` units: the bill's own figure, or the rule where it is not there yet."""
     bill, metering = facts["bill"], facts["metering"]
@@ -123,7 +123,7 @@ def _users(facts: Mapping[str, ir.Table], billing: Billing, days: Collection[int
     return ibis.union(asked, rest.select(*asked.columns))
 
 
-def _priced(rows: ir.Table, owed: ir.Table, rates: ir.Table, billing: Billing, materialise: Materialise) -> ir.Table:
+def _priced(rows: ir.Table, owed: ir.Table, rates: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     service = ibis.literal(billing.overhead_service, "string")
     accounts = owed.select(
         "day", "account_key", "account", "region", service=service, unit=ibis.literal(billing.pool_unit)

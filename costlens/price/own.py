@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from costlens.connector import Billing
-    from costlens.price.times import Materialise
+    from costlens.price.times import Steps
 
 
-def own_parts(weights: ir.Table, hours: ir.Table, materialise: Materialise) -> ir.Table:
+def own_parts(weights: ir.Table, hours: ir.Table, materialise: Steps) -> ir.Table:
     """Return place, query_id, units and is_told (by the vendor) of each query in each pool-hour.
 
     Parts are rounded to 12 places; what rounding leaves of a sum that is prescribed goes to the largest part.
@@ -53,7 +53,7 @@ def pool_lines(
     own: ir.Table,
     hours: ir.Table,
     billing: Billing,
-    materialise: Materialise,
+    materialise: Steps,
 ) -> list[ir.Table]:
     """Return the lines of all pool-hours: queries, unlisted queries and idle."""
     told = own.join(hours, "place")

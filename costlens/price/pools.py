@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from costlens.price.money import EXACT, exact, money, rated, zero
-from costlens.price.times import Materialise
+from costlens.price.times import Steps
 from costlens.price.timeshare import UNIT, Shares
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def pool_hours(
     weights: ir.Table,
     billing: Billing,
     days: Collection[int],
-    materialise: Materialise,
+    materialise: Steps,
 ) -> ir.Table:
     """Return one row per pool and hour of `days`, with its price and the factors that turn weights into units.
 
@@ -45,7 +45,8 @@ def pool_hours(
         v=weights.v.sum().fill_null(0).cast("float64"),
         g=weights.g.sum(where=weights.v.isnull()).fill_null(0.0) / UNIT,
         told=weights.v.count(),
-        is_known=(weights.known | weights.v.notnull()).all(),
+        # Figures of the vendor need no size; time shares need the size of all that ran beside them.
+        is_known=weights.known.all() | (weights.v.count() == weights.count()),
         ran=weights.count(),
     )
     metered = _metered(facts["metering"], rates, billing, days, materialise)
@@ -66,7 +67,7 @@ def pool_hours(
 
 
 def _metered(
-    metering: ir.Table, rates: ir.Table, billing: Billing, days: Collection[int], materialise: Materialise
+    metering: ir.Table, rates: ir.Table, billing: Billing, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return the metered pool-hours of `days` with the mean price of their services."""
     rows = metering.filter(metering.day.isin(sorted(days)) & (metering.unit == billing.pool_unit))
@@ -106,7 +107,7 @@ def _mean(cost: ir.Value, units: ir.Value, low: ir.Value, high: ir.Value) -> ir.
     return ibis.ifelse(is_one, high, exact(cost.cast("float64") / units.cast("float64")))
 
 
-def _unmetered(used: ir.Table, shares: Shares, rates: ir.Table, billing: Billing, materialise: Materialise) -> ir.Table:
+def _unmetered(used: ir.Table, shares: Shares, rates: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     """Return the pool-hours in which queries ran and no metering is there yet, with the price of the pool's service."""
     hours = used.left_join(shares.pools, ["pool_id", "day"])
     hours = hours.select(

@@ -38,26 +38,34 @@ def instant_of(day: ir.Value) -> ir.Value:
     return day.cast("int64") * DAY
 
 
-def empty(schema: dict[str, str]) -> ir.Table:
-    """Return a table without rows."""
-    row = {name: ibis.null(kind).cast(kind) for name, kind in schema.items()}
-    return ibis.literal(1).name("one").as_table().select(**row).filter(ibis.literal(False))
+class Steps:
+    """Runs the steps of one pricing, and holds the numbers that its calendars are made of."""
+
+    def __init__(self, materialise: Materialise) -> None:
+        self._materialise = materialise
+        self._numbers: ir.Table | None = None
+
+    def __call__(self, rows: ir.Table, hint: str) -> ir.Table:
+        """Run an expression and return a table that holds its rows."""
+        return self._materialise(rows, hint)
+
+    def counts_to(self, steps: ir.Table) -> ir.Table:
+        """Return the pairs (`steps`, `step`) with 0 <= step <= steps for each number in the one column of `steps`."""
+        if self._numbers is None:
+            digit = ibis.union(*[ibis.literal(n).cast("int64").name("step").as_table() for n in range(10)])
+            self._numbers = self(_digits(self(_digits(digit, 10), "numbers"), 100), "numbers")
+        wanted = self(steps.distinct(), "steps")
+        numbers = self._numbers
+        return self(wanted.join(numbers, [numbers.step <= wanted.steps]).select("steps", "step"), "counts")
 
 
-def counts_to(steps: ir.Table, materialise: Materialise) -> ir.Table:
-    """Return the pairs (`steps`, `step`) with 0 <= step <= steps for each number in the one column of `steps`."""
-    digit = ibis.union(*[ibis.literal(n).cast("int64").name("digit").as_table() for n in range(10)])
-    number = digit.select(step=digit.digit)
-    for power in (10, 100, 1000):
-        more = digit.select(more=digit.digit * power)
-        both = number.cross_join(more)
-        number = both.select(step=both.step + both.more)
-    numbers = materialise(number, "numbers")
-    wanted = materialise(steps.distinct(), "steps")
-    return materialise(wanted.join(numbers, [numbers.step <= wanted.steps]).select("steps", "step"), "counts")
+def _digits(numbers: ir.Table, base: int) -> ir.Table:
+    """Return the numbers of two digits, each one of `numbers`."""
+    both = numbers.cross_join(numbers.select(high=numbers.step))
+    return both.select(step=both.step + both.high * base)
 
 
-def split(spans: ir.Table, unit: int, materialise: Materialise) -> ir.Table:
+def split(spans: ir.Table, unit: int, materialise: Steps) -> ir.Table:
     """Cut spans [a, b) at whole hours or days: adds `at` (start of the piece's hour or day), `crosses`, and clips a and b.
 
     Only spans that cross a mark are joined with a calendar.
@@ -70,7 +78,7 @@ def split(spans: ir.Table, unit: int, materialise: Materialise) -> ir.Table:
     crossing = materialise(
         crossing.mutate(steps=((crossing.end_at - crossing.at) / unit).round().cast("int64")), "crossing"
     )
-    joined = crossing.join(counts_to(crossing.select("steps"), materialise), "steps")
+    joined = crossing.join(materialise.counts_to(crossing.select("steps")), "steps")
     joined = joined.mutate(at=joined.at + joined.step * unit, crosses=ibis.literal(True))
     pieces = joined.mutate(
         a=ibis.ifelse(joined.a > joined.at, joined.a, joined.at),
@@ -111,20 +119,17 @@ def billing_day(at: ir.Value, days: Collection[int], zone: str) -> ir.Value:
     """Return the vendor's calendar day of an instant on one of `days`; a day of 23 or 25 hours is one day."""
     if zone == "UTC":
         return day_of(at)
-    first, last = min(days) - 2, max(days) + 2
-    changes: list[tuple[int, int]] = []  # (until, offset of the zone in microseconds)
-    for day in range(first, last + 1):
+    uneven: list[tuple[ir.Value, ir.Value]] = []  # days that are not 24 hours long
+    offsets: list[tuple[int, int]] = []  # until when which offset of the zone holds
+    for day in range(min(days) - 2, max(days) + 3):
         begin, end = instant(day_to_date(day), zone), instant(day_to_date(day + 1), zone)
-        offset = day * DAY - begin
-        if changes and changes[-1][1] == offset:
-            changes[-1] = (end, offset)
-        else:
-            changes.append((end, offset))
-    # A day that begins at one offset keeps it to its end: that puts all its 23 to 25 hours on it.
-    start_of = ibis.cases(
-        *[(at < until, ibis.literal(offset, "int64")) for until, offset in changes], else_=changes[-1][1]
-    )
-    return day_of(at + start_of)
+        if end - begin != DAY:
+            uneven.append(((at >= begin) & (at < end), ibis.literal(day, "int32")))
+        if not offsets or offsets[-1][1] != day * DAY - begin:
+            offsets.append((end, day * DAY - begin))
+        offsets[-1] = (end, offsets[-1][1])
+    offset = ibis.cases(*[(at < until, ibis.literal(by, "int64")) for until, by in offsets], else_=offsets[-1][1])
+    return ibis.cases(*uneven, else_=day_of(at + offset)) if uneven else day_of(at + offset)
 
 
 def rates_final_at(day: int, billing: Billing) -> int:

@@ -16,7 +16,7 @@ import ibis
 
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
-from costlens.price.times import Materialise, day_of, instant_of, split
+from costlens.price.times import Steps, day_of, instant_of, split
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -42,7 +42,7 @@ class Shares:
     lulls: ir.Table
 
 
-def share_time(facts: Mapping[str, ir.Table], billing: Billing, materialise: Materialise) -> Shares:
+def share_time(facts: Mapping[str, ir.Table], billing: Billing, materialise: Steps) -> Shares:
     """Return what each query would be given of each hour if time alone decided.
 
     `facts`: queries, query_usage and pool_events. Queries without a pool or without execution time take no part.
@@ -93,7 +93,7 @@ def rate_of(kind: ir.Value, size: ir.Value, billing: Billing) -> ir.Value:
     return ibis.cases(*branches, else_=ibis.null("float64")).cast("float64")
 
 
-def _lanes(ran: ir.Table, billing: Billing, materialise: Materialise) -> ir.Table:
+def _lanes(ran: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     """Number the clusters (`lane`) and pools (`basin`) that queries ran on, and give each size its rate."""
     seen = materialise(ran.select("pool_id", "cluster", "kind", "size").distinct(), "lanes")
     numbered = seen.mutate(
@@ -104,7 +104,7 @@ def _lanes(ran: ir.Table, billing: Billing, materialise: Materialise) -> ir.Tabl
     return materialise(numbered, "lanes")
 
 
-def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: Materialise) -> ir.Table:
+def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: Steps) -> ir.Table:
     """Return the pieces [a, b) of parts in which the query ran itself: a CALL's time less its children's."""
     queries, usage = facts["queries"], facts["query_usage"]
     related = [
@@ -135,18 +135,21 @@ def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: 
 
 
 def _rated(
-    busy: ir.Table, parts: ir.Table, lanes: ir.Table, events: ir.Table, billing: Billing, materialise: Materialise
+    busy: ir.Table, parts: ir.Table, lanes: ir.Table, events: ir.Table, billing: Billing, materialise: Steps
 ) -> ir.Table:
     """Return the boundaries of busy pieces: lane, day, at, turn (+1 starts, -1 ends, 0 the rate changes), part, rate.
 
     `rate` is that of the pool-day where it had one rate; else it is null but where it changes, and filled later (`varied`).
     """
     points = materialise(_rate_points(parts, lanes, events, billing), "rate_points")
-    daily = points.group_by("basin", "day").agg(low=points.rate.min(), high=points.rate.max())
-    daily = materialise(daily, "rates_of_days")
-    varied = daily.filter(daily.low != daily.high)
+    daily = points.group_by("basin", "day").agg(
+        low=points.rate.min(), high=points.rate.max(), unknown=points.rate.isnull().any()
+    )
+    is_varied = ((daily.low != daily.high) | (daily.unknown & daily.low.notnull())).fill_null(False)
+    daily = materialise(daily.mutate(varied=is_varied), "rates_of_days")
+    varied = daily.filter(daily.varied)
     rated = busy.drop("rate").left_join(daily, ["basin", "day"]).drop("basin_right", "day_right")
-    is_varied = (rated.low != rated.high).fill_null(False)
+    is_varied = rated.varied.fill_null(False)
     ends = [
         rated.select(
             lane="lane",
@@ -176,9 +179,13 @@ def _rated(
 
 
 def _rate_points(parts: ir.Table, lanes: ir.Table, events: ir.Table, billing: Billing) -> ir.Table:
-    """Return when a pool's rate was seen: a query started (or was running at midnight), or an event tells the size."""
-    begins = (parts.a == parts.started_at) | (parts.hour == instant_of(parts.day))
-    seen = parts.filter(begins & parts.rate.notnull()).select("basin", "day", at="a", since="started_at", rate="rate")
+    """Return when a pool's rate was seen: a query started (or was running at midnight), or an event tells the size.
+
+    The rate of a query is null where its size is not in the vendor's table: then the pool's rate is unknown from there on.
+    """
+    seen = parts.filter((parts.a == parts.started_at) | (parts.hour == instant_of(parts.day))).select(
+        "basin", "day", at="a", since="started_at", rate="rate"
+    )
     pools = lanes.group_by("pool_id", "basin").agg(kind=lanes.kind.max())
     told = events.filter(events["size"].notnull()).join(pools, "pool_id")
     told = told.mutate(rate=rate_of(told.kind, told["size"], billing))
@@ -186,12 +193,12 @@ def _rate_points(parts: ir.Table, lanes: ir.Table, events: ir.Table, billing: Bi
     return ibis.union(seen, told)
 
 
-def _steps(boundaries: ir.Table, materialise: Materialise) -> ir.Table:
+def _steps(boundaries: ir.Table, materialise: Steps) -> ir.Table:
     """Return the boundaries in order with how many run from each to the next (`next_at`), and every rate filled in."""
     boundaries = materialise(boundaries, "boundaries")
     fixed = boundaries.filter(~boundaries.varied).drop("varied")
     varying = boundaries.filter(boundaries.varied).drop("varied")
-    varying = varying.mutate(seen=varying.rate.count().over(_so_far()))
+    varying = varying.mutate(seen=(varying.turn == 0).sum().over(_so_far()))
     filled = varying.rate.max().over(ibis.window(group_by=["lane", "day", "seen"]))
     rows = ibis.union(fixed, varying.mutate(rate=filled).drop("seen"))
     along = ibis.window(group_by=["lane", "day"], order_by=["at", "turn"])

@@ -12,7 +12,7 @@ import ibis
 
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.money import exact
-from costlens.price.times import Materialise, day_of, split
+from costlens.price.times import Steps, day_of, split
 from costlens.price.timeshare import Shares
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def weigh(
-    facts: Mapping[str, ir.Table], shares: Shares, billing: Billing, days: Collection[int], materialise: Materialise
+    facts: Mapping[str, ir.Table], shares: Shares, billing: Billing, days: Collection[int], materialise: Steps
 ) -> ir.Table:
     """Return the weights on `days`: pool_id, hour, day, query_id, g (time share in 1/UNIT), known, v (vendor's units or null).
 
@@ -50,7 +50,7 @@ def weigh(
     return materialise(ibis.union(spread, direct), "weights")
 
 
-def _whole(facts: Mapping[str, ir.Table], usage: ir.Table, described: ir.Table, materialise: Materialise) -> ir.Table:
+def _whole(facts: Mapping[str, ir.Table], usage: ir.Table, described: ir.Table, materialise: Steps) -> ir.Table:
     """Return query_id, own_pool_id, started_at, ended_at and units of the figures that are for whole queries.
 
     A job of a reservation that the timeline does not show has at least its slot time.
@@ -75,7 +75,7 @@ def _whole(facts: Mapping[str, ir.Table], usage: ir.Table, described: ir.Table, 
     return ibis.union(told, slots.anti_join(described, "query_id").anti_join(told, "query_id"))
 
 
-def _fractions(parts: ir.Table, materialise: Materialise) -> ir.Table:
+def _fractions(parts: ir.Table, materialise: Steps) -> ir.Table:
     """Add what fraction of its query's figure belongs to each part: 1, or by time share where the query crosses hours."""
     columns = ("pool_id", "hour", "day", "query_id", "g", "known")
     crossing = parts.filter(parts.crosses)
@@ -88,7 +88,7 @@ def _fractions(parts: ir.Table, materialise: Materialise) -> ir.Table:
     return materialise(ibis.union(single, split_up), "fractions")
 
 
-def _by_clock(alone: ir.Table, materialise: Materialise) -> ir.Table:
+def _by_clock(alone: ir.Table, materialise: Steps) -> ir.Table:
     """Spread figures of queries that ran in no pool we know of over the hours of their own span."""
     end = ibis.coalesce(alone.ended_at, alone.started_at)
     begin = ibis.coalesce(alone.started_at, alone.ended_at)

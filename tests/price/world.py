@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from costlens.connector import Billing, Rate, SizeRate
 from costlens.engine import Engine
-from costlens.model import RATES, TABLES
+from costlens.model import TABLES
 from costlens.price import needs, price, resolve_rates
 
 if TYPE_CHECKING:
@@ -63,19 +62,22 @@ PRICES = (
 )
 
 Row = dict[str, Any]
+Number = float | str | Decimal
 
 
-def number(value: float | str | Decimal | None) -> Decimal | None:
+def number(value: Number | None) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-@dataclass
 class World:
     """Facts of one source; `at` and `until` are seconds since the Monday began, `hour` its hours since then."""
 
-    billing: Billing = SNOWFLAKE
-    prices: Sequence[Rate] = PRICES
-    rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in FACTS})
+    def __init__(self, billing: Billing = SNOWFLAKE, prices: Sequence[Rate] = PRICES) -> None:
+        self.billing, self.prices = billing, prices
+        self.rows: dict[str, list[Row]] = {name: [] for name in FACTS}
+
+    def __repr__(self) -> str:
+        return f"World({', '.join(f'{len(rows)} {name}' for name, rows in self.rows.items() if rows)})"
 
     def query(self, name: str, at: float, until: float, **more: Any) -> World:
         """Add a query that executed in [at, until) on pool `wh`, an X-Small; pool=None: on none."""
@@ -99,32 +101,32 @@ class World:
         """Add the vendor's figure for a query: for one hour, or for the whole of it."""
         query = next((row for row in self.rows["queries"] if row["query_id"] == name), {})
         row = {
-            **{
-                "query_id": name,
-                "pool_id": query.get("pool_id", "wh"),
-                "unit": unit or self.billing.pool_unit,
-                "units": units,
-            },
-            **{"hour": None if hour is None else START + hour * HOUR},
-            **{"started_at": query.get("started_at"), "ended_at": query.get("ended_at")},
+            "query_id": name,
+            "pool_id": query.get("pool_id", "wh"),
+            "unit": unit or self.billing.pool_unit,
+            "units": units,
+            "hour": None if hour is None else START + hour * HOUR,
+            "started_at": query.get("started_at"),
+            "ended_at": query.get("ended_at"),
             **more,
         }
         end = row["hour"] if hour is not None else row["ended_at"]
         self.rows["query_usage"].append({"day": end // DAY, **row})
         return self
 
-    def meter(self, hour: int, units: float | str, own: float | str | None = None, **more: Any) -> World:
+    def meter(self, hour: int, units: Number, own: Number | None = None, **more: Any) -> World:
         """Add an hour of metering of pool `wh`."""
         at = START + hour * HOUR
         row = {
-            **{
-                "pool_id": "wh",
-                "pool": "WH",
-                "pool_kind": "standard",
-                "service": self.billing.pool_service,
-                "hour": at,
-            },
-            **{"day": at // DAY, "unit": self.billing.pool_unit, "units": number(units), "own_units": number(own)},
+            "pool_id": "wh",
+            "pool": "WH",
+            "pool_kind": "standard",
+            "service": self.billing.pool_service,
+            "hour": at,
+            "day": at // DAY,
+            "unit": self.billing.pool_unit,
+            "units": number(units),
+            "own_units": number(own),
         }
         self.rows["metering"].append(row | more)
         return self
@@ -134,7 +136,7 @@ class World:
         self.rows["pool_events"].append({"pool_id": "wh", "at": when, "day": when // DAY, "event": event, **more})
         return self
 
-    def line(self, service: str, units: float | str, hour: int = 0, hours: int = 1, **more: Any) -> World:
+    def line(self, service: str, units: Number, hour: int = 0, hours: int = 1, **more: Any) -> World:
         """Add a usage line of one or more hours."""
         at = START + hour * HOUR
         row = {
@@ -147,9 +149,7 @@ class World:
         self.rows["usage"].append({**row, "unit": "credits", "units": number(units), **more})
         return self
 
-    def billed(
-        self, service: str, units: float | str | None, cost: float | str | None, day: int = 0, **more: Any
-    ) -> World:
+    def billed(self, service: str, units: Number | None, cost: Number | None, day: int = 0, **more: Any) -> World:
         row = {
             "day": TODAY + day,
             "service": service,
@@ -160,7 +160,7 @@ class World:
         self.rows["bill"].append({**row, "units": number(units), "cost": number(cost), **more})
         return self
 
-    def rate(self, service: str, price: float | str, day: int = 0, **more: Any) -> World:
+    def rate(self, service: str, price: Number, day: int = 0, **more: Any) -> World:
         row = {
             "day": TODAY + day,
             "service": service,
@@ -206,12 +206,13 @@ def rates_of(
     """Return the prices of a world, resolved as a sync does."""
     wanted = engine.rows(needs(facts, world.billing, days))
     return resolve_rates(
-        world.rows["bill"], _filled(world.rows["rates"]), world.prices, wanted, world.billing, days, as_of
+        filled(world, "bill"), filled(world, "rates"), world.prices, wanted, world.billing, days, as_of
     )
 
 
-def _filled(rows: Sequence[Row]) -> list[Row]:
-    return [{name: row.get(name) for name in RATES.names} for row in rows]
+def filled(world: World, table: str) -> list[Row]:
+    """Return rows with every column of their table."""
+    return [{name: row.get(name) for name in TABLES[table].names} for row in world.rows[table]]
 
 
 def charges_of(
@@ -221,7 +222,6 @@ def charges_of(
     see: Callable[[World], Mapping[str, Sequence[Row]]] = lambda world: world.rows,
 ) -> list[Row]:
     """Price a world on an engine of its own; `see` says which rows pricing is shown."""
-    world.rows["bill"][:] = [{name: row.get(name) for name in TABLES["bill"].names} for row in world.rows["bill"]]
     with Engine(threads=1) as engine:
         facts = register(engine, world.rows)
         everything = world.days()
