@@ -59,13 +59,14 @@ def _lines(section: Section, by: str) -> Table:
     table.add_column(by, footer="total", overflow="ellipsis", no_wrap=True, max_width=48)
     table.add_column(section.currency, footer=amount(section.total), justify="right")
     table.add_column("share", justify="right")
-    table.add_column("month before", justify="right")
-    table.add_column("change", justify="right")
+    compares = any(line.before is not None for line in section.lines)
+    for heading in ("month before", "change") if compares else ():
+        table.add_column(heading, justify="right")
     table.add_column("queries", footer=f"{sum(line.queries for line in section.lines):,.0f}", justify="right")
     for line in section.lines:
-        before = amount(line.before) if line.before is not None else "–"
+        then = (amount(line.before) if line.before is not None else "–", _change(line)) if compares else ()
         queries = f"{line.queries:,.0f}" if line.queries else "–"
-        table.add_row(Text(line.name), amount(line.cost), f"{line.share:.1%}", before, _change(line), queries)
+        table.add_row(Text(line.name), amount(line.cost), f"{line.share:.1%}", *then, queries)
     return table
 
 

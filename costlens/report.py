@@ -90,6 +90,8 @@ def report(ledger: Ledger, snapshot: Snapshot, question: Question) -> Answer:
         if not any(row["billing_period"] == question.month for row in found):
             raise UsageError(_nothing(ledger, snapshot, engine, question))
         balances = reconcile(ledger, snapshot, engine, question.month, question.source)
+        if not _is_whole(engine, rows, before):
+            found = [row for row in found if row["billing_period"] != before]
         final_until = _final_until(engine, rows.filter(rows.billing_period == question.month))
     currencies = sorted(
         {row["currency"] for row in found if row["billing_period"] == question.month and row["currency"]}
@@ -165,9 +167,16 @@ def _rest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**summed, "label": REST}
 
 
+def _is_whole(engine: Engine, rows: ir.Table, month: str) -> bool:
+    """Tell whether a month has charges from its first day on: part of a month is nothing to compare with."""
+    mine = rows.filter(rows.billing_period == month)
+    first = engine.rows(mine.aggregate(day=mine.day.min()))[0]["day"]
+    return first is not None and first <= day_number(_first(month))
+
+
 def _final_until(engine: Engine, rows: ir.Table) -> date | None:
-    """Return the day up to which all money is final (exclusive), None where none is."""
-    first_open = ibis.ifelse(rows.status != "final", rows.day, ibis.null("int32")).min()
+    """Return the day up to which nothing is provisional (exclusive), None where all is; what is estimated is told apart."""
+    first_open = ibis.ifelse(rows.status == "provisional", rows.day, ibis.null("int32")).min()
     row = engine.rows(rows.aggregate(first_open=first_open, last=rows.day.max()))[0]
     until = row["first_open"] if row["first_open"] is not None else row["last"] + 1 if row["last"] is not None else None
     return date.fromordinal(date(1970, 1, 1).toordinal() + until) if until is not None else None
