@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from costlens.connector import Connector, Facts, Finding, Rate, Reader, View
+from costlens.connector import Connector, Facts, Finding, Rate, Reader, SourceSettings, View
 from costlens_snowflake import billing, metering, money, queries
 from costlens_snowflake.settings import Rates, SnowflakeSettings
 from costlens_snowflake.statements import export_statement
-from costlens_snowflake.views import VIEWS
+from costlens_snowflake.views import FOCUS_COST_USAGE, VIEWS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,9 +22,14 @@ class Snowflake(Connector):
 
     type = "snowflake"
     Settings = SnowflakeSettings
-    views = VIEWS
+    views: ClassVar[tuple[View, ...]] = VIEWS
     billing = billing.BILLING
     dialect = "snowflake"
+
+    def __init__(self, settings: SourceSettings) -> None:
+        super().__init__(settings)
+        if self._given.bill == "currency":  # nobody has to grant or export a view that is not used
+            self.views = tuple(view for view in VIEWS if view is not FOCUS_COST_USAGE)  # type: ignore[misc]
 
     @property
     def _given(self) -> SnowflakeSettings:
@@ -61,14 +66,14 @@ class Snowflake(Connector):
         """Warn of a password, and of a key file that others may read."""
         if self._given.password is not None:
             yield Finding(
-                f"{self.settings.name}: sign-in",
+                "sign-in",
                 "warning",
                 "a password is used; Snowflake stops them for service users in 2026",
                 "use private_key_file, token or workload_identity",
             )
         key = self._given.private_key_file
         if key is not None and key.exists() and key.stat().st_mode & 0o077:
-            yield Finding(f"{self.settings.name}: private key", "warning", f"others may read {key}", f"chmod 600 {key}")
+            yield Finding("private key", "warning", f"others may read {key}", f"chmod 600 {key}")
 
     @classmethod
     def export_statement(cls, view: View) -> str:

@@ -64,7 +64,8 @@ class SnowflakeSettings(SourceSettings):
     )
     rates: Rates | None = Field(default=None, description="Prices used where the account cannot see its rate sheet.")
     bill: Literal["currency", "focus"] = Field(
-        default="currency", description="Which view is the bill: USAGE_IN_CURRENCY_DAILY or the FOCUS view."
+        default="currency",
+        description="Which view is the bill: USAGE_IN_CURRENCY_DAILY or the FOCUS view; set it once, before the first sync.",
     )
 
     @model_validator(mode="after")

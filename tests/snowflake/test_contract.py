@@ -20,7 +20,6 @@ class TestSnowflake(ConnectorContract):
         "rate_sheet_daily": "rows of other accounts, rebates",
         "usage_in_currency_daily": "rows of other accounts",
         "storage_daily_history": "rows of other accounts",
-        "focus_cost_usage_v1_3": "another view is the bill",
     }
 
 
@@ -29,5 +28,4 @@ class TestSnowflakeBilledByFocus(TestSnowflake):
     partial: ClassVar = {
         **TestSnowflake.partial,
         "usage_in_currency_daily": "another view is the bill",
-        "focus_cost_usage_v1_3": "",
     }

@@ -207,8 +207,11 @@ def test_only_one_view_is_the_bill() -> None:
         by_focus = World(engine, bill="focus")
         assert by_focus.of("usage_in_currency_daily") == []
         assert sum(row["cost"] for row in by_focus.of("focus_cost_usage_v1_3")) == Decimal("45.65")
+        assert "focus_cost_usage_v1_3" in {view.name for view in by_focus.connector.views}
     with Engine() as engine:
-        assert World(engine).of("focus_cost_usage_v1_3") == []
+        by_currency = World(engine)
+        assert by_currency.of("focus_cost_usage_v1_3") == []
+        assert "focus_cost_usage_v1_3" not in {view.name for view in by_currency.connector.views}
 
 
 @pytest.mark.parametrize("account", ["acme-prod", "ACME-PROD", "xy12345.eu-central-1", "XY12345"])

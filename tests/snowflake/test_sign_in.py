@@ -106,7 +106,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_a_password_is_warned_of_and_a_key_that_others_may_read(tmp_path: Path) -> None:
     (found,) = Snowflake(settings(password=SECRET)).check()
-    assert (found.state, found.what) == ("warning", "prod: sign-in")
+    assert (found.state, found.what) == ("warning", "sign-in")
     key = tmp_path / "key.p8"
     key.write_text("-----BEGIN PRIVATE KEY-----")
     key.chmod(0o644)
