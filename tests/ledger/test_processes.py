@@ -78,8 +78,9 @@ def test_kills_never_show_unbalanced_books(
         orphans: list[bool] = []
         for number in range(KILLS[sa.make_url(place[1]).get_backend_name()]):
             process = crowd.start("write", *place, 0.3, number * 1000, 1000, str(tmp_path / f"begun{number}"))
-            wait_for(tmp_path / f"begun{number}{'.done' if number % 2 else ''}")
-            time.sleep(chance.uniform(0, 0.25))
+            point, longest = [("", 0.25), (".half", 0.04), (".done", 0.25)][number % 3]
+            wait_for(tmp_path / f"begun{number}{point}")
+            time.sleep(chance.uniform(0, longest))
             os.kill(process, signal.SIGKILL)
             assert crowd.wait(process) == -signal.SIGKILL
             newest = ledger.snapshot()
@@ -90,9 +91,9 @@ def test_kills_never_show_unbalanced_books(
         assert [crowd.wait(reader) for reader in readers] == [0, 0]
         found = [json.loads(result.read_text()) for result in results]
         assert [result["unbalanced"] for result in found] == [[], []]
-        assert min(result["reads"] for result in found) > 50
-        assert sum(orphans) > 3, "the kills must have hit writers in the middle"
-        assert newest.id > 7, "and writers must have got somewhere"
+        assert min(result["reads"] for result in found) > 20
+        assert sum(orphans) > 2, "the kills must have hit writers in the middle"
+        assert newest.id > 5, "and writers must have got somewhere"
         with ledger.write("last", "test") as writer:
             put(writer, 7)
             after = writer.commit(AS_OF)

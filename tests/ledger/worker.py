@@ -50,11 +50,17 @@ def schema_of(table: str) -> pa.Schema:
     return schema(TABLES[table])
 
 
-def put(writer: Writer, seed: int) -> None:
-    """Replace some days of two tables whose sums must agree: usage in one row a day, charges in eight."""
+def put(writer: Writer, seed: int, half: Path | None = None) -> None:
+    """Replace some days of two tables whose sums must agree: usage in one row a day, charges in eight.
+
+    Between the two it makes the file `half` and lingers, as a real run does for seconds.
+    """
     chance = random.Random(seed)
     amounts = {day: Decimal(chance.randrange(8_000)) for day in chance.sample(DAYS, 3)}
     writer.replace("usage", "prod", list(amounts), lines("usage", amounts, 1))
+    if half:
+        half.touch()
+        time.sleep(0.05)
     writer.replace("charges", "prod", list(amounts), lines("charges", amounts, 8))
 
 
@@ -68,12 +74,12 @@ def totals(ledger: Ledger, engine: Engine, snapshot: Snapshot) -> tuple[Decimal,
 
 
 def write(lake: str, database: str, lease: float, seed: int, times: int, begun: str) -> None:
-    """Commit again and again; say when the lease was first held, and when the first commit was done."""
+    """Commit again and again; say when the lease was first held, the first commit half done, and done."""
     with Ledger.open(lake, database, lease_seconds=lease) as ledger:
         for number in range(times):
             with suppress(LeaseLost), ledger.write(f"{seed}-{number}", f"writer {seed}", wait=60) as writer:
                 Path(begun).touch()
-                put(writer, seed + number)
+                put(writer, seed + number, Path(f"{begun}.half"))
                 writer.commit(AS_OF)
                 Path(f"{begun}.done").touch()
 
