@@ -14,7 +14,7 @@ from costlens import registry
 from costlens.details import once
 from costlens.price.money import rate_table, rated
 from costlens.price.overhead import billed_overhead
-from costlens.price.times import billing_period, instant_of
+from costlens.price.times import Steps, billing_period, instant_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -101,7 +101,7 @@ class _Month:
             for name in ("metering", "usage", "bill", "rates", "queries", "charges")
         }
         rates = self.tables["rates"]
-        self.prices = rate_table(rates.filter(rates.feed == "resolved"), engine.materialise)
+        self.prices = rate_table(rates.filter(rates.feed == "resolved"), Steps(engine.materialise))
 
     def add_to(self, found: dict[str, Reconciliation]) -> None:
         charges = self.tables["charges"]
@@ -137,7 +137,7 @@ class _Month:
 
     def _overhead(self) -> ir.Table:
         """Return the day's overhead beyond what is free: of it a pool's own figure is only the measure."""
-        billed = billed_overhead(self.tables, self.billing, self.days, self.engine.materialise)
+        billed = billed_overhead(self.tables, self.billing, self.days, Steps(self.engine.materialise))
         return billed.select(
             "day",
             "account",

@@ -26,6 +26,8 @@ UNATTRIBUTED = "(unattributed)"
 IDLE = "(idle)"
 SHARED = "(shared)"
 REST = "(rest)"
+NO_ASSET = " (no asset)"
+NOBODY = (IDLE, UNATTRIBUTED, SHARED)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def _label(rows: ir.Table, by: str) -> ir.Value:
         (rows.category.isin(["overhead", "adjustment"]), SHARED),
         else_=UNATTRIBUTED,
     )
+    if by == "asset":  # what a team has without saying for which asset
+        nobody = ibis.ifelse(rows.team.notnull(), rows.team + NO_ASSET, nobody)
     return rows[by].fill_null(nobody)
 
 
@@ -128,13 +132,14 @@ def _section(
     mine = [row for row in found if row["currency"] == currency]
     now = {row["label"]: row for row in mine if row["billing_period"] == question.month}
     then = {row["label"]: row["cost"] for row in mine if row["billing_period"] == before and row["cost"]}
-    named = sorted(
-        now.values(), key=lambda row: (row["label"] in (UNATTRIBUTED, IDLE, SHARED), -row["cost"], row["label"])
-    )
-    shown, rest = named[: question.top], named[question.top :]
+    named = sorted(now.values(), key=lambda row: (-row["cost"], row["label"]))
+    ordinary = [row for row in named if row["label"] not in NOBODY]
+    shown, rest = ordinary[: question.top], ordinary[question.top :]
     if rest:
         shown = [*shown, _rest(rest)]
-        then[REST] = sum((then.get(row["label"], Decimal(0)) for row in rest), Decimal(0))
+        if then:
+            then[REST] = sum((then.get(row["label"], Decimal(0)) for row in rest), Decimal(0))
+    shown = [*shown, *(row for row in named if row["label"] in NOBODY)]
     total = sum((row["cost"] for row in named), Decimal(0))
     cents = rounded([row["cost"] for row in shown])
     lines = tuple(

@@ -41,6 +41,7 @@ def adjustments(
     ).agg(charged=exact(lines.cost.sum()))
     charged = materialise(charged, "charged")
     metered = charged.group_by("day", "account_key", "service").agg(lines=charged.count())
+    owed = ibis.union(owed, _billed_elsewhen(owed, charged, keys))
     both = owed.left_join(charged, keys).select(*owed.columns, "charged")
     both = both.left_join(metered, ["day", "account_key", "service"]).select(*both.columns, "lines")
     both = both.mutate(cost=exact(both.billed - both.charged.fill_null(zero())))
@@ -60,6 +61,24 @@ def adjustments(
         method="billed",
         is_estimated=False,
     )
+
+
+def _billed_elsewhen(owed: ir.Table, charged: ir.Table, keys: tuple[str, ...]) -> ir.Table:
+    """Return a bill of nothing where a day's service is billed in another month than it was charged in.
+
+    Google may put a day's usage on the next invoice (trap: invoice.month is not the usage's month): the charges of the one
+    month then go to the other.
+    """
+    day_keys = [key for key in keys if key != "billing_period"]
+    moved = charged.semi_join(owed, day_keys).anti_join(owed, keys)
+    other = owed.group_by(day_keys).agg(category=owed.category.min(), region=owed.region.max(), unit=owed.unit.max())
+    joined = moved.join(other, day_keys).mutate(billed=zero(), units=zero())
+    return joined.select(**{name: _typed(joined, name, owed) for name in owed.columns})
+
+
+def _typed(rows: ir.Table, name: str, like: ir.Table) -> ir.Value:
+    kind = like[name].type()
+    return rows[name].cast(kind) if name in rows.columns else ibis.null(kind)
 
 
 def billed_as(service: ir.Value, billing: Billing) -> ir.Value:

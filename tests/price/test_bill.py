@@ -239,3 +239,13 @@ def test_asking_for_no_day_is_refused() -> None:
             LATER,
             engine.materialise,
         )
+
+
+def test_a_day_on_the_next_invoice_is_charged_there_and_once() -> None:
+    """Google puts late usage on the next invoice: the day's charges leave its month for the invoice's."""
+    world = World().line("PIPE", 2).billed("PIPE", 2, 6, billing_period="2099-01")
+    charges = charges_of(world)
+    months = {row["billing_period"] for row in charges}
+    assert total(charges, "cost") == 6
+    assert total(charges, "cost", billing_period="2099-01") == 6
+    assert [total(charges, "cost", billing_period=month) for month in months - {"2099-01"}] == [0]
