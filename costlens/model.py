@@ -1,6 +1,6 @@
 """The tables of the ledger: every fact, charge, attribution and total that CostLens keeps, as data.
 
-Types (`Column.type`) and how they look in the two places they live:
+Types (`Column.type`) in the two places they live:
 
 | type    | in the lake (Arrow)       | in pipeline expressions (Ibis) |
 |---------|---------------------------|--------------------------------|
@@ -386,24 +386,7 @@ provisional_cost decimal part of cost that may still change
 """,
 )
 
-TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (
-        QUERIES,
-        SESSIONS,
-        QUERY_USAGE,
-        METERING,
-        POOL_EVENTS,
-        USAGE,
-        BILL,
-        RATES,
-        SHAPES,
-        RUNS,
-        MATERIALIZATIONS,
-        CHARGES,
-        ATTRIBUTIONS,
-        DAILY,
-    )
-}
+_FACTS = (QUERIES, SESSIONS, QUERY_USAGE, METERING, POOL_EVENTS, USAGE, BILL, RATES, SHAPES, RUNS, MATERIALIZATIONS)
+TABLES: dict[str, Table] = {table.name: table for table in (*_FACTS, CHARGES, ATTRIBUTIONS, DAILY)}
 FACTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if table.is_fact)
 RESULTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if not table.is_fact)

@@ -33,10 +33,20 @@ def commands() -> str:
 def tables() -> str:
     """Return the tables of the ledger."""
     lines = ["# Tables of the ledger", ""]
-    lines += ["`costlens sql \"select … from charges\"` asks them, `costlens export TABLE --out FILE` writes them.", ""]
-    lines += ["Windows are half-open, times are UTC. An `instant` is a timestamp with microseconds, a `decimal` has 12 places.", ""]
+    lines += ['`costlens sql "select … from charges"` asks them, `costlens export TABLE --out FILE` writes them.', ""]
+    lines += [
+        "Windows are half-open, times are UTC. An `instant` is a timestamp with microseconds, a `decimal` has 12 places.",
+        "",
+    ]
     for table in TABLES.values():
-        lines += [f"## {table.name}", "", f"One row: {table.grain}.", "", "| column | type | what it holds |", "|---|---|---|"]
+        lines += [
+            f"## {table.name}",
+            "",
+            f"One row: {table.grain}.",
+            "",
+            "| column | type | what it holds |",
+            "|---|---|---|",
+        ]
         lines += [f"| {column.name} | {column.type} | {column.doc} |" for column in table.columns]
         lines.append("")
     return "\n".join(lines)
@@ -45,7 +55,10 @@ def tables() -> str:
 def configuration() -> str:
     """Return every key of costlens.yml with its description and default."""
     lines = ["# Configuration: costlens.yml", ""]
-    lines += ["Unknown keys are refused with the nearest known one. `${NAME}` takes an environment variable, `${file:/path}` a file.", ""]
+    lines += [
+        "Unknown keys are refused with the nearest known one. `${NAME}` takes an environment variable, `${file:/path}` a file.",
+        "",
+    ]
     lines += ["## Top level", "", *_keys(Root), ""]
     for dotted in registry.modules("costlens.settings").values():
         lines += [f"## Section `{registry.load(dotted).KEY}`", "", *_keys(registry.load(dotted).Settings), ""]
@@ -58,7 +71,11 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     if not prefix:
         yield from ("| key | default | what it is |", "|---|---|---|")
     for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True, validated_data={}))
+        default = (
+            "required"
+            if field.is_required()
+            else _default(field.get_default(call_default_factory=True, validated_data={}))
+        )
         yield f"| `{prefix}{field.alias or name}` | {default} | {field.description or ''} |"
         for inner in _models(field.annotation):
             yield from _keys(inner, f"{prefix}{name}.")

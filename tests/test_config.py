@@ -9,7 +9,7 @@ import pytest
 from costlens.config import load_config, parse_config
 from costlens.errors import ConfigError
 
-SECRET = "s3cr3t-Xy7"  # noqa: S105
+SECRET = "s3cr3t-Xy7"
 SOURCE = "sources: [{name: a, type: snowflake, export: ./x}]\n"
 
 
@@ -61,7 +61,7 @@ def test_secrets_come_from_environment_and_files_and_are_never_shown(
     assert config.root.database == f"postgresql+psycopg://u:{SECRET}@h/d"
     assert SECRET not in repr(config)
     said = parsed(
-        "lake: {a: ${PASSWORD}}\ndatabase: [${PASSWORD}]\nsources: [{name: a, type: snowflake, account: [${PASSWORD}]}]",
+        "lake: ['${PASSWORD}']\ndatabase: ['${PASSWORD}']\nsources: [{name: a, type: snowflake, account: ['${PASSWORD}']}]",
         tmp_path,
     )
     assert SECRET not in said

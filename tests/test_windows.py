@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta, timezone
 
 from costlens.connector import View
@@ -62,5 +63,5 @@ def test_slices_cover_the_window_without_gap_or_overlap() -> None:
     parts = list(slices(whole))
     assert parts[0].since == whole.since
     assert parts[-1].until == whole.until
-    assert all(before.until == after.since for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before.until == after.since for before, after in itertools.pairwise(parts))
     assert all(part.until - part.since <= timedelta(days=7) for part in parts)

@@ -17,7 +17,7 @@ _SIGNS = {"ok": "ok     ", "missing": "missing", "warning": "warning", "error": 
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(config_path: Path, as_json: bool) -> None:
-    """Say what CostLens can reach, which grant or setting is missing (with the statement that grants it), and which rows it could not use."""
+    """Say what is reached, which grant or setting is missing (with the statement that grants it), which rows were no use."""
     from costlens.check import check
 
     config = open_config(config_path)
