@@ -44,8 +44,9 @@ class Snowflake(Connector):
     def normalise(self, view: View, rows: ir.Table) -> Sequence[Facts]:
         """Turn rows into facts; rows of other accounts in organization views are left out."""
         account = self._given.account
-        if "account_locator" in rows.columns:
-            rows = self._own(rows)
+        for locator, name in _ACCOUNT_COLUMNS:
+            if locator in rows.columns:
+                rows = self._own(rows, rows[locator], rows[name])
         if view.name in metering.LINES:
             return metering.lines(view.name, rows, account)
         if view.name == "query_history":
@@ -80,17 +81,15 @@ class Snowflake(Connector):
         """Return COPY INTO and GET of a view."""
         return export_statement(view, cls.sql(view))
 
-    def _own(self, rows: ir.Table) -> ir.Table:
+    def _own(self, rows: ir.Table, locator: ir.StringValue, name: ir.StringValue) -> ir.Table:
         account = self._given.account
         if account is None:
             return rows
-        name = account.partition(".")[0].upper()
-        names = {name, name.partition("-")[2]} - {""}
-        own = rows.account_locator.upper().isin(sorted(names))
-        for spelt in sorted(names):
-            own = own | (rows.account_name.upper().replace("-", "_") == spelt.replace("-", "_"))
-        nameless = rows.account_locator.isnull() & rows.account_name.isnull()
-        return rows.filter(own.fill_null(False) | nameless)
+        whole = account.partition(".")[0].upper()
+        names = sorted({whole, whole.partition("-")[2]} - {""})
+        own = locator.upper().isin(names)
+        own = own | name.upper().replace("-", "_").isin([spelt.replace("-", "_") for spelt in names])
+        return rows.filter(own.fill_null(False) | (locator.isnull() & name.isnull()))
 
 
 def _configured(given: Rates) -> tuple[Rate, ...]:
@@ -104,6 +103,8 @@ def _configured(given: Rates) -> tuple[Rate, ...]:
     )
 
 
+#: How the organization's views name an account.
+_ACCOUNT_COLUMNS = (("account_locator", "account_name"), ("subaccountid", "subaccountname"))
 _BILLS = {"usage_in_currency_daily": "currency", "focus_cost_usage_v1_3": "focus"}
 _WITHOUT_ACCOUNT = {
     "query_attribution_history": queries.attribution,

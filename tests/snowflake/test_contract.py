@@ -28,4 +28,5 @@ class TestSnowflakeBilledByFocus(TestSnowflake):
     partial: ClassVar = {
         **TestSnowflake.partial,
         "usage_in_currency_daily": "another view is the bill",
+        "focus_cost_usage_v1_3": "rows of other accounts",
     }
