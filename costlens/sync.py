@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from costlens.errors import LedgerEmpty, Problem
 from costlens.estates import load_estate
 from costlens.exports import ExportReader
 from costlens.ingest import Read, Stage, Staged
+from costlens.ledger.leases import holder_name
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.typed import Problems, typed
 from costlens.windows import DEEP_SUFFIX, SLICE, Window, slices, window_of
@@ -173,7 +172,7 @@ def _commit(
     seen: exported.Seen,
 ) -> Booked:
     run_id = uuid.uuid4().hex
-    with ledger.write(run_id, f"{socket.gethostname()}:{os.getpid()}") as writer:
+    with ledger.write(run_id, holder_name()) as writer:
         books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
         booked = books.enter(staged, None if request.repair else seen)
         booked.snapshot = writer.commit(

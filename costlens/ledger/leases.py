@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -13,6 +15,28 @@ from costlens.errors import LeaseLost, LedgerError
 from costlens.ledger.database import Database, leases, now_us
 
 _NAME = "commit"
+
+
+def holder_name() -> str:
+    """Name this process as a holder, `host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_dead(holder: str | None) -> bool:
+    """Tell whether a holder was a process of this host that is no more: a killed run then blocks nobody.
+
+    Where two hosts share a name this may be wrong; the rising token fences the one that is taken over.
+    """
+    host, _, pid = (holder or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 class Lease:
@@ -72,9 +96,13 @@ class Lease:
         last = time.monotonic() + wait
         while True:
             with self._database.write() as connection:
+                held = connection.execute(sa.select(leases.c.token, leases.c.holder)).one()
+                is_free = leases.c.expires_at <= now_us()
+                if is_dead(held.holder):
+                    is_free |= leases.c.token == held.token
                 taken = connection.execute(
                     sa.update(leases)
-                    .where(leases.c.name == _NAME, leases.c.expires_at <= now_us())
+                    .where(leases.c.name == _NAME, is_free)
                     .values(
                         token=leases.c.token + 1, holder=self._holder, expires_at=now_us() + int(self._seconds * 1e6)
                     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -11,6 +15,7 @@ from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, LedgerError, Problem
 from costlens.estate import Asset, Estate, Ownership, PrincipalRule, Team
 from costlens.ledger import Ledger, Snapshot
+from costlens.ledger.leases import holder_name, is_dead
 from tests.ledger.conftest import AS_OF, rows, usage
 
 HOUR = timedelta(hours=1)
@@ -156,3 +161,16 @@ def test_state_goes_with_the_snapshot(ledger: Ledger) -> None:
     assert ledger.snapshot(first.id).info == {"a": 1}
     assert ledger.estate(first) == Estate()
     assert ledger.estate(second) == ledger.estate(third) == estate
+
+
+def test_a_killed_process_of_this_host_blocks_nobody(ledger: Ledger) -> None:
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    dead = f"{socket.gethostname()}:{gone.stdout.strip()}"
+    with ExitStack() as left_open:
+        left_open.enter_context(ledger.write("killed", dead))
+        with ledger.write("next", holder_name(), wait=0) as writer:
+            writer.commit(AS_OF)
+    assert not is_dead(holder_name())
+    assert not is_dead("elsewhere:1")

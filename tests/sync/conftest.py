@@ -9,15 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import costlens_sample
 import duckdb
 import pytest
-from costlens_snowflake import Snowflake
 
+import costlens_sample
 from costlens.config import Config, load_config
 from costlens.ledger import Ledger
 from costlens.reading import run_sql
 from costlens.sync import Request, Summary, sync
+from costlens_snowflake import Snowflake
 
 CONFIG = """
 lake: ./lake

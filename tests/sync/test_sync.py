@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from tests.sync.conftest import Company, copy_view, small_export, unbalanced
 
 from costlens.errors import UsageError
+from tests.sync.conftest import Company, copy_view, small_export, unbalanced
 
 
 def test_every_pool_hour_adds_up_and_a_second_sync_changes_nothing(company: Company) -> None:
