@@ -200,12 +200,13 @@ class Standin:
                     _field(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)
                 ]
                 job.table = relation.to_arrow_table()
-                found = relation.fetchall()
             except duckdb.BinderException as error:
                 name = re.search(r'column (?:named )?"([\w.]+)"', str(error))
                 said = f"Unrecognized name: {name[1].split('.')[-1]} at [1:1]" if name else str(error)
                 raise Failure(400, "invalidQuery", said) from None
-        job.rows = [{"f": [{"v": _value(value)} for value in row]} for row in found]
+        job.rows = [
+            {"f": [{"v": _value(value)} for value in row]} for row in zip(*job.table.to_pydict().values(), strict=True)
+        ]
 
     def _translated(self, text: str, parameters: list[dict[str, Any]], location: str) -> str:
         tree: Any = sqlglot.parse_one(text, read="bigquery")
