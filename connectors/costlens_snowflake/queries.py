@@ -17,6 +17,12 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 _CANCELLED = ("604", "000604")
 _CANCELLED_TEXT = "SQL execution canceled"
 _NULL = ibis.null("string")
+#: What the view does not tell: parents are in QUERY_ATTRIBUTION_HISTORY, relations in ACCESS_HISTORY.
+_ABSENT = {
+    **dict.fromkeys(("parent_id", "root_id", "region", "labels", "mark", "shape", "targets", "reads"), _NULL),
+    **dict.fromkeys(("bytes_billed", "slot_ms"), ibis.null("int64")),
+    "destination_is_temporary": ibis.null("boolean"),
+}
 
 
 def day_of(instant: ir.IntegerValue) -> ir.IntegerValue:
@@ -36,20 +42,13 @@ def queries(rows: ir.Table, account: str | None, *, texts: bool) -> list[Facts]:
     A statement used warehouse compute where WAREHOUSE_SIZE is filled; the name alone is the session's. START_TIME is the
     submission: execution starts after queueing, compiling and listing files, none of which uses compute.
     """
-    waited = (
-        rows.queued_overload_time.fill_null(0)
-        + rows.queued_provisioning_time.fill_null(0)
-        + rows.queued_repair_time.fill_null(0)
-    )
+    waited = _queued(rows)
     begun = rows.start_time + (waited + _prepared(rows)) * 1000
     ran = rows.warehouse_size.notnull()
-    changed = rows.rows_inserted.fill_null(0) + rows.rows_updated.fill_null(0) + rows.rows_deleted.fill_null(0)
     spilled = rows.bytes_spilled_to_local_storage.fill_null(0) + rows.bytes_spilled_to_remote_storage.fill_null(0)
     facts = rows.select(
         day=day_of(rows.end_time),
         query_id=rows.query_id,
-        parent_id=_NULL,  # in QUERY_ATTRIBUTION_HISTORY
-        root_id=_NULL,
         session_id=rows.session_id,
         transaction_id=rows.transaction_id.nullif("0"),
         submitted_at=rows.start_time,
@@ -63,7 +62,6 @@ def queries(rows: ir.Table, account: str | None, *, texts: bool) -> list[Facts]:
         pool_size=size_name(rows.warehouse_size, rows.warehouse_type),
         cluster=ibis.ifelse(ran, rows.cluster_number, _NULL),
         account=ibis.literal(account, "string"),
-        region=_NULL,
         database=rows.database_name,
         schema=rows.schema_name,
         statement_type=rows.query_type,
@@ -72,24 +70,26 @@ def queries(rows: ir.Table, account: str | None, *, texts: bool) -> list[Facts]:
         user=rows.user_name,
         role=rows.role_name,
         tag=rows.query_tag.nullif(""),
-        labels=_NULL,
-        mark=_NULL,
-        shape=_NULL,
         bytes_scanned=rows.bytes_scanned,
-        bytes_billed=ibis.null("int64"),
         bytes_spilled=spilled,
-        slot_ms=ibis.null("int64"),
-        rows_written=changed,
+        rows_written=_changed(rows),
         overhead_units=rows.credits_used_cloud_services,
         from_cache=ibis.ifelse(ran, False, ibis.null("boolean")),  # the view does not tell a cache from metadata
         is_client_generated=rows.is_client_generated_statement,
-        targets=_NULL,
-        reads=_NULL,
-        destination_is_temporary=ibis.null("boolean"),
         text=rows.query_text if texts else _NULL,
         shape_hint=rows.query_parameterized_hash.nullif(""),
+        **_ABSENT,
     )
     return [Facts("queries", facts)]
+
+
+def _queued(rows: ir.Table) -> ir.IntegerValue:
+    waiting = (rows.queued_overload_time, rows.queued_provisioning_time, rows.queued_repair_time)
+    return sum((part.fill_null(0) for part in waiting[1:]), waiting[0].fill_null(0))
+
+
+def _changed(rows: ir.Table) -> ir.IntegerValue:
+    return rows.rows_inserted.fill_null(0) + rows.rows_updated.fill_null(0) + rows.rows_deleted.fill_null(0)
 
 
 def _prepared(rows: ir.Table) -> ir.IntegerValue:
