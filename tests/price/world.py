@@ -104,7 +104,7 @@ class World:
             "query_id": name,
             "pool_id": query.get("pool_id", "wh"),
             "unit": unit or self.billing.pool_unit,
-            "units": units,
+            "units": float(units),
             "hour": None if hour is None else START + hour * HOUR,
             "started_at": query.get("started_at"),
             "ended_at": query.get("ended_at"),
@@ -249,17 +249,26 @@ def total(charges: Sequence[Row], column: str = "units", **where: Any) -> Decima
     return sum((row[column] for row in rows), Decimal(0))
 
 
-def charges_of_all(worlds: Mapping[str, World], **how: Any) -> dict[str, list[Row]]:
-    """Price many worlds of one warehouse at once, each some weeks after the one before; return each one's charges."""
-    every, apart = World(next(iter(worlds.values())).billing), 14
+#: Days between worlds that are priced together.
+APART = 14
+
+
+def together(worlds: Mapping[str, World]) -> World:
+    """Put many worlds of one warehouse into one, each some weeks after the one before."""
+    every = World(next(iter(worlds.values())).billing)
     for place, (name, world) in enumerate(worlds.items()):
-        for table, rows in world.moved(place * apart, name).rows.items():
+        for table, rows in world.moved(place * APART, name).rows.items():
             every.rows[table].extend(rows)
+    return every
+
+
+def charges_of_all(worlds: Mapping[str, World], **how: Any) -> dict[str, list[Row]]:
+    """Price many worlds of one warehouse at once; return each one's charges as if it had been alone."""
     found: dict[str, list[Row]] = {name: [] for name in worlds}
     names = list(worlds)
-    for charge in charges_of(every, **how):
-        place = (charge["day"] - TODAY) // apart
-        back = {name: charge[name] - place * apart * DAY for name in INSTANTS if charge.get(name) is not None}
+    for charge in charges_of(together(worlds), **how):
+        place = (charge["day"] - TODAY) // APART
+        back = {name: charge[name] - place * APART * DAY for name in INSTANTS if charge.get(name) is not None}
         query = charge["query_id"] and charge["query_id"].removeprefix(f"{names[place]}/")
-        found[names[place]].append({**charge, **back, "query_id": query, "day": charge["day"] - place * apart})
+        found[names[place]].append({**charge, **back, "query_id": query, "day": charge["day"] - place * APART})
     return found
