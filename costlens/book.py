@@ -145,7 +145,7 @@ class Books:
             return set()
         facts = {name: self._stored(name, days) for name in ("bill", "rates", "metering", "usage", "queries")}
         facts["rates"] = facts["rates"].filter(facts["rates"].feed != RESOLVED)
-        facts["usage"] = once(facts["usage"], self.connector.billing.details)
+        facts = self._once(facts)
         wanted = needs(facts, self.connector.billing, days)
         rows = resolve_rates(
             self.engine.rows(facts["bill"]),
@@ -210,8 +210,12 @@ class Books:
     def _facts(self, days: Collection[int]) -> dict[str, ir.Table]:
         facts = {name: self._stored(name, days) for name in FACTS}
         facts["rates"] = facts["rates"].filter(facts["rates"].feed == RESOLVED)
+        return self._once(facts)
+
+    def _once(self, facts: dict[str, ir.Table]) -> dict[str, ir.Table]:
+        """Take out what the vendor tells twice, and let the connector settle what it alone knows (commitments)."""
         facts["usage"] = once(facts["usage"], self.connector.billing.details)
-        return facts
+        return {**facts, **self.connector.settle(facts)}
 
     def _price(self, reach: Closure) -> tuple[str, ...]:
         missing: set[str] = set()

@@ -216,7 +216,8 @@ class Connector(ABC):
         Row by row: the caller may hand over the view in chunks.
         """
 
-    def settle(self, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:
+    @classmethod
+    def settle(cls, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:
         """Return the facts as they are to be priced: what several views tell of together (BigQuery's committed slots and the
         baselines that they cover). `facts` are whole UTC days; units are neither lost nor added, and the ledger keeps the facts as
         they came.

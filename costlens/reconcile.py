@@ -19,7 +19,7 @@ from costlens.price.times import Steps, billing_period, instant_of
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from costlens.connector import Billing
+    from costlens.connector import Connector
     from costlens.engine import Engine
     from costlens.ledger import Ledger, Snapshot
 
@@ -79,7 +79,7 @@ def reconcile(
     kinds = snapshot.info.get("types", {})
     for name in sorted(kinds):
         if source in (None, name):
-            books = _Month(ledger, snapshot, engine, month, name, registry.connector(kinds[name]).billing)
+            books = _Month(ledger, snapshot, engine, month, name, registry.connector(kinds[name]))
             books.add_to(found)
     for balance in found.values():
         balance.reasons.extend(_reasons(balance))
@@ -90,16 +90,18 @@ class _Month:
     """The books of one source in one month."""
 
     def __init__(
-        self, ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str, source: str, billing: Billing
+        self, ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str, source: str, kind: type[Connector]
     ) -> None:
         first = date(int(month[:4]), int(month[5:]), 1)
         start = first.toordinal() - date(1970, 1, 1).toordinal()
         self.days = range(start - 1, start + 33)
-        self.month, self.engine, self.billing = month, engine, billing
+        self.month, self.engine, self.billing = month, engine, kind.billing
         self.tables = {
             name: ledger.table(name, snapshot, engine, source=source, days=self.days)
             for name in ("metering", "usage", "bill", "rates", "queries", "charges")
         }
+        self.tables["usage"] = once(self.tables["usage"], self.billing.details)
+        self.tables.update(kind.settle(self.tables))
         rates = self.tables["rates"]
         self.prices = rate_table(rates.filter(rates.feed == "resolved"), Steps(engine.materialise))
 
@@ -149,7 +151,7 @@ class _Month:
         )
 
     def _lines(self) -> ir.Table:
-        rows = once(self.tables["usage"], self.billing.details)
+        rows = self.tables["usage"]
         return rows.select("day", "account", "region", "service", "unit", at=rows.started_at, units=rows.units)
 
     def _bytes(self) -> ir.Table:

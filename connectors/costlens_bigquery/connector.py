@@ -66,7 +66,8 @@ class BigQuery(Connector):
                 return (Facts("bill", bill(rows)),)
         return (Facts("usage", _USAGE[view.name](rows, region)),)
 
-    def settle(self, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:
+    @classmethod
+    def settle(cls, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:
         """Spread committed slots over the baselines that they cover."""
         return settle(facts)
 
