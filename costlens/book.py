@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import pyarrow as pa
 
 from costlens.attribute import REACH_DAYS, attribute, rules_version
@@ -78,13 +79,16 @@ class Books:
         """
         booked = Booked()
         dirty: set[int] = set()
-        told: set[int] = set()
+        sessions: set[int] = set()
         for name in staged.tables():
             change = change_of(self.engine, self._stored, staged, name)
             booked.rows[name] = self._replace(name, change)
-            (told if name in _NO_MONEY else dirty).update(change.dirty)
+            if name not in _NO_MONEY:
+                dirty |= change.dirty
+            elif name == "sessions":
+                sessions |= change.dirty
         reach = self._reach(dirty)
-        retold = self._retold(dirty | told, reach)
+        retold = self._retold(dirty, sessions, reach)
         booked.unpriced = self._price(reach)
         self._attribute(retold)
         self._daily(retold)
@@ -101,12 +105,34 @@ class Books:
         dirty |= self._rates(dirty, all_days)
         return self._closure(dirty)
 
-    def _retold(self, changed: set[int], reach: Closure) -> set[int]:
-        """Return the days whose attributions may differ: evidence reaches some days, rules all."""
+    def _retold(self, changed: set[int], sessions: set[int], reach: Closure) -> set[int]:
+        """Return the days whose attributions may differ: those of changed rows, of queries that they issued, and of sessions.
+
+        If a rule changed these are all days.
+        """
         all_days = self._all_days()
         if self.before.get("rules") != self.rules:
             return all_days | reach.write
-        return (_around(changed, REACH_DAYS) & all_days) | reach.write
+        days = changed | reach.write
+        issued = self._links(_around(days) - days)
+        ids = self._stored("queries", days).select(caller="query_id").distinct()
+        found = issued.join(ids, issued.parent == ids.caller).select("day").distinct()
+        linked = {row["day"] for row in self.engine.rows(found)} if days else set()
+        return days | linked | ({day + step for day in sessions for step in range(REACH_DAYS + 1)} & all_days)
+
+    def _callers(self, days: set[int]) -> set[int]:
+        """Return the days near by on which queries ended that issued queries of `days`."""
+        issued = self._links(days).select("parent").distinct()
+        near = self._stored("queries", _around(days) - days)
+        found = near.semi_join(issued, near.query_id == issued.parent).select("day").distinct()
+        return {row["day"] for row in self.engine.rows(found)}
+
+    def _links(self, days: set[int]) -> ir.Table:
+        """Return day and parent (or root) of the queries of some days, as the query view or the vendor's usage says."""
+        tables = [self._stored(name, days) for name in ("queries", "query_usage")]
+        parts = [rows.select("day", parent=rows[name]) for rows in tables for name in ("parent_id", "root_id")]
+        linked = ibis.union(*parts)
+        return linked.filter(linked.parent.notnull())
 
     def _info(self, files: dict[str, Any] | None) -> dict[str, Any]:
         mine = {
@@ -232,7 +258,8 @@ class Books:
 
     def _attribute(self, days: Collection[int]) -> None:
         for chunk in self._chunks(days):
-            facts = self._facts(_around(chunk, REACH_DAYS))
+            facts = self._facts(set(chunk) | self._callers(set(chunk)))
+            facts["sessions"] = self._stored("sessions", _around(chunk))
             with self.engine.scratch():
                 rows = attribute(facts, self.estate, self.settings, chunk, self.engine)
                 self.writer.replace("attributions", self.source, chunk, rows, self.engine)
@@ -245,9 +272,9 @@ class Books:
             self.writer.replace("daily", self.source, chunk, rows, self.engine)
 
 
-def _around(days: Collection[int], reach: int) -> set[int]:
-    """Return days and those within `reach` days of them."""
-    return {day + step for day in days for step in range(-reach, reach + 1)}
+def _around(days: Collection[int]) -> set[int]:
+    """Return days and those near enough that evidence of one may speak of the other."""
+    return {day + step for day in days for step in range(-REACH_DAYS, REACH_DAYS + 1)}
 
 
 def _months(days: Collection[int]) -> set[int]:
