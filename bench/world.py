@@ -10,6 +10,12 @@ DAYS = 30
 WAREHOUSES = 20
 SHAPES = 5_000
 START = "2026-10-01"
+#: View -> its time: what grows every hour.
+HOURLY = {
+    "query_history": "end_time",
+    "query_attribution_history": "end_time",
+    "warehouse_metering_history": "start_time",
+}
 
 _QUERIES = f"""
 create table raw as
@@ -110,6 +116,21 @@ def make(folder: Path, queries: int, text_length: int, memory: str = "4GB") -> N
         connection.execute(_HOURS)
         for view, sql in _VIEWS.items():
             connection.execute(f"copy ({sql}) to '{folder / view}.parquet' (format parquet)")
+        _hold_back(connection, folder)
     (folder / "world.duckdb").unlink()
     for left in folder.glob("world.duckdb.*"):
         left.unlink()
+
+
+def _hold_back(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Cut the last two hours off the hourly views, into a folder beside: what an hourly export adds later."""
+    cut = f"timestamptz '{START[:8]}30 20:00:00+00'"
+    for view, column in HOURLY.items():
+        whole = folder / f"{view}.parquet"
+        for part, where in (("view", f"{column} < {cut}"), ("later", f"{column} >= {cut}")):
+            target = folder / view / "1.parquet" if part == "view" else folder.parent / "later" / view / "2.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            connection.execute(
+                f"copy (select * from '{whole}' where {where}) to '{target}' (format parquet, row_group_size 100000)"
+            )
+        whole.unlink()
