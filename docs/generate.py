@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import click
 from pydantic import BaseModel
@@ -21,11 +22,12 @@ HERE = Path(__file__).parent
 def commands() -> str:
     """Return the help of every command."""
     lines = ["# Commands", "", "Exit codes: 0 done, 1 failed with one line that says what to do, 2 wrong usage.", ""]
-    context = click.Context(main, info_name="costlens", max_content_width=110, terminal_width=110)
+    names = main.context_settings["help_option_names"]
+    context = click.Context(main, info_name="costlens", terminal_width=110, help_option_names=names)
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         if command is not None:
-            inner = click.Context(command, info_name=name, parent=context, max_content_width=110, terminal_width=110)
+            inner = click.Context(command, info_name=name, parent=context)
             lines += [f"## costlens {name}", "", "```", command.get_help(inner), "```", ""]
     return "\n".join(lines)
 
@@ -64,6 +66,10 @@ def configuration() -> str:
         lines += [f"## Section `{registry.load(dotted).KEY}`", "", *_keys(registry.load(dotted).Settings), ""]
     for name in registry.connector_entry_points():
         lines += [f"## Source of type `{name}`", "", *_keys(registry.connector(name).Settings), ""]
+    lines += ["## The files that `costlens init` writes", ""]
+    for name in ("costlens.yml", "assets.yml", "teams.yml"):
+        text = (files("costlens") / "templates" / name).read_text(encoding="utf-8").rstrip()
+        lines += [f"`{name}`:", "", "```yaml", text, "```", ""]
     return "\n".join(lines)
 
 
@@ -78,7 +84,8 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         )
         yield f"| `{prefix}{field.alias or name}` | {default} | {field.description or ''} |"
         for inner in _models(field.annotation):
-            yield from _keys(inner, f"{prefix}{name}.")
+            one_of_many = "NAME." if get_origin(field.annotation) is dict else ""
+            yield from _keys(inner, f"{prefix}{name}.{one_of_many}")
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -14,7 +14,7 @@ from costlens_bigquery.prices import configured_rates, list_rates, unpriced
 from costlens_bigquery.services import ANALYSIS, BILLED
 from costlens_bigquery.settings import BigQuerySettings
 from costlens_bigquery.statements import export_statement
-from costlens_bigquery.views import VIEWS
+from costlens_bigquery.views import BILLING_EXPORT, VIEWS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -75,10 +75,15 @@ class BigQuery(Connector):
         """Return the configured prices, then the list's."""
         return (*configured_rates(self.own.rates), *list_rates())
 
+    def _has_bill(self) -> bool:
+        if self.own.export is not None:
+            return any(self.own.export.rglob(f"{BILLING_EXPORT.name}*"))
+        return self.own.billing_export is not None
+
     def check(self) -> Iterable[Finding]:
         """Say which regions have no price, and what of the credentials needs a person."""
         rates = tuple(self.rates())
-        for region in self.own.regions if self.own.billing_export is None else ():
+        for region in () if self._has_bill() else self.own.regions:
             if kinds := unpriced(region, rates):
                 yield Finding(
                     f"prices of {region}",

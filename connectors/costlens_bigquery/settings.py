@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,7 +14,10 @@ from costlens.connector import SourceSettings
 _PROJECT = r"^([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,62}$"
 _REGION = re.compile(r"[a-z][a-z0-9-]{1,40}")
 _TABLE = r"^([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_$-]+$"
-_PRICE = Field(default=None, ge=0)
+
+
+def _price(description: str) -> Any:
+    return Field(default=None, ge=0, description=description)
 
 
 class RegionRates(BaseModel):
@@ -22,27 +25,33 @@ class RegionRates(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    on_demand: Decimal | None = _PRICE
-    standard: Decimal | None = _PRICE
-    enterprise: Decimal | None = _PRICE
-    enterprise_plus: Decimal | None = _PRICE
-    enterprise_1_year: Decimal | None = _PRICE
-    enterprise_3_years: Decimal | None = _PRICE
-    enterprise_plus_1_year: Decimal | None = _PRICE
-    enterprise_plus_3_years: Decimal | None = _PRICE
-    active_logical_storage: Decimal | None = _PRICE
-    long_term_logical_storage: Decimal | None = _PRICE
-    active_physical_storage: Decimal | None = _PRICE
-    long_term_physical_storage: Decimal | None = _PRICE
-    streaming_insert: Decimal | None = _PRICE
-    storage_write: Decimal | None = _PRICE
+    on_demand: Decimal | None = _price("Price of a TiB that on-demand queries are billed for.")
+    standard: Decimal | None = _price("Price of a slot-hour, Standard edition.")
+    enterprise: Decimal | None = _price("Price of a slot-hour, Enterprise edition.")
+    enterprise_plus: Decimal | None = _price("Price of a slot-hour, Enterprise Plus edition.")
+    enterprise_1_year: Decimal | None = _price("Price of a slot-hour committed for one year, Enterprise edition.")
+    enterprise_3_years: Decimal | None = _price("Price of a slot-hour committed for three years, Enterprise edition.")
+    enterprise_plus_1_year: Decimal | None = _price(
+        "Price of a slot-hour committed for one year, Enterprise Plus edition."
+    )
+    enterprise_plus_3_years: Decimal | None = _price(
+        "Price of a slot-hour committed for three years, Enterprise Plus edition."
+    )
+    active_logical_storage: Decimal | None = _price("Price of a GiB-month of active logical storage.")
+    long_term_logical_storage: Decimal | None = _price("Price of a GiB-month of long-term logical storage.")
+    active_physical_storage: Decimal | None = _price("Price of a GiB-month of active physical storage.")
+    long_term_physical_storage: Decimal | None = _price("Price of a GiB-month of long-term physical storage.")
+    streaming_insert: Decimal | None = _price("Price of a GiB of streaming inserts.")
+    storage_write: Decimal | None = _price("Price of a GiB written by the Storage Write API.")
 
 
 class Rates(RegionRates):
     """Prices for all regions, and for single ones under `regions:`."""
 
-    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
-    regions: dict[str, RegionRates] = Field(default_factory=dict)
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="ISO 4217 code of these prices.")
+    regions: dict[str, RegionRates] = Field(
+        default_factory=dict, description="Location -> its prices, where they differ from those above."
+    )
 
     @field_validator("regions")
     @classmethod
@@ -59,7 +68,9 @@ class BigQuerySettings(SourceSettings):
     regions: tuple[str, ...] = Field(
         default=(), description="Locations such as us, eu, europe-west3; none = where the project has data sets."
     )
-    scope: Literal["project", "organization"] = "project"
+    scope: Literal["project", "organization"] = Field(
+        default="project", description="`project`, or `organization` for the jobs and tables of all its projects."
+    )
     admin_project: str | None = Field(
         default=None, pattern=_PROJECT, description="Project that administers the reservations; else `project`."
     )
@@ -76,13 +87,15 @@ class BigQuerySettings(SourceSettings):
         default=None, pattern=r"^[^@\s]+@[^@\s]+$", description="Service account to act as."
     )
     maximum_bytes_billed: int = Field(
-        default=200 * 1024**3, ge=10 * 1024**2, description="Most that one extraction query may bill."
+        default=200 * 1024**3, ge=10 * 1024**2, description="Bytes that one extraction query may bill at most."
     )
     storage_api: bool = Field(default=True, description="Fetch by the Storage Read API where it is allowed.")
     endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s@]+$", description="Address of the API, e.g. of Private Service Connect."
     )
-    rates: Rates = Field(default_factory=Rates)
+    rates: Rates = Field(
+        default_factory=Rates, description="Prices that Google charges you, where they are not its list prices."
+    )
 
     @field_validator("regions")
     @classmethod

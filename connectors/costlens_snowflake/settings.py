@@ -20,9 +20,9 @@ class Rates(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     compute: Decimal | None = Field(default=None, ge=0, description="Price of a platform credit.")
-    storage: Decimal | None = Field(default=None, ge=0, description="Price of a TiB for a month.")
+    storage: Decimal | None = Field(default=None, ge=0, description="Price of a TiB-month of storage.")
     ai: Decimal | None = Field(default=None, ge=0, description="Price of an AI credit.")
-    transfer: Decimal | None = Field(default=None, ge=0, description="Price of a TiB sent.")
+    transfer: Decimal | None = Field(default=None, ge=0, description="Price of a TiB of data transfer.")
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of these prices.")
 
 

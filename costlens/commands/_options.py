@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from costlens.config import Config
     from costlens.ledger import Ledger
 
+#: How a day, and an instant in UTC, is written on the command line.
+DAY = "YYYY-MM-DD"
+INSTANT = "YYYY-MM-DD[THH:MM[:SS]]"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

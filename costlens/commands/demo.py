@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from costlens.errors import UsageError
+
 #: The sample month is closed by then: its last rows have come and its bill is final.
 AS_OF = datetime(2026, 11, 12, tzinfo=timezone.utc)
 MONTH = "2026-10"
@@ -21,6 +23,7 @@ MONTH = "2026-10"
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(".costlens/demo"),
     show_default=True,
+    help="Where to load it; a demo that is there is replaced.",
 )
 def command(folder: Path) -> None:
     """Load the made-up month of a start-up (Snowflake and BigQuery), and print who spent what."""
@@ -31,9 +34,14 @@ def command(folder: Path) -> None:
     from costlens.sync import Request, sync
 
     started = time.monotonic()
-    if folder.exists():
+    sample = costlens_sample.folder()
+    if folder.exists() and any(folder.iterdir()):
+        if _title(folder / "costlens.yml") != _title(sample / "costlens.yml"):
+            raise UsageError(f"demo: {folder} holds other files: name a new folder with --dir")
         shutil.rmtree(folder)
-    shutil.copytree(costlens_sample.folder(), folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "generate"))
+    shutil.copytree(
+        sample, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__", "generate")
+    )
     path = folder / "costlens.yml"
     config = open_config(path)
     click.echo(f"CostLens demo: one month of Encore, a made-up music start-up, in {folder}\n")
@@ -49,3 +57,8 @@ def command(folder: Path) -> None:
         f"costlens check --config {path}",
     ):
         click.echo(f"  .venv/bin/{line}" if Path(".venv/bin/costlens").exists() else f"  {line}")
+
+
+def _title(path: Path) -> str:
+    """Return the first line of a configuration: it tells a folder that the demo made from one with somebody's files."""
+    return path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""

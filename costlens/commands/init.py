@@ -12,7 +12,11 @@ from costlens.errors import UsageError
 
 @click.command()
 @click.option(
-    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write."
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to write; here unless given.",
 )
 @click.option(
     "--export",

@@ -18,4 +18,6 @@ from costlens.commands._options import config_option, open_config, open_ledger
 def command(config_path: Path, keep_days: int, full: bool) -> None:
     """Throw away old snapshots and the files that only they need."""
     with open_ledger(open_config(config_path)) as ledger:
-        click.echo(str(ledger.maintain(keep_days=keep_days, full=full)))
+        done = ledger.maintain(keep_days=keep_days, full=full)
+    state = "the ledger is empty" if done.snapshot is None else f"snapshot {done.snapshot}"
+    click.echo(f"{done.snapshots_dropped:,} old snapshots and {done.files_deleted:,} files thrown away; {state}")

@@ -19,9 +19,16 @@ BY = ("team", "asset", "source", "pool", "category", "user", "shape", "service",
 @click.option("--team", help="Only what belongs to this team.")
 @click.option("--source", help="Only this source.")
 @click.option(
-    "--top", type=click.IntRange(1), default=25, show_default=True, help="Rows of the table; the rest is one line."
+    "--top", type=click.IntRange(1), help="Show so many lines, the rest as one; default 25 in the table, else all."
 )
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to write it.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here instead of to the screen.")
 def command(
     config_path: Path,
@@ -29,7 +36,7 @@ def command(
     by: str,
     team: str | None,
     source: str | None,
-    top: int,
+    top: int | None,
     form: str,
     out: Path | None,
 ) -> None:
@@ -38,8 +45,9 @@ def command(
     from costlens.report import Question, report
 
     config = open_config(config_path)
+    shown = top or (25 if form == "table" else None)
     with open_ledger(config) as ledger:
-        answer = ledger.read(lambda snapshot: report(ledger, snapshot, Question(month, by, team, source, top)))
+        answer = ledger.read(lambda snapshot: report(ledger, snapshot, Question(month, by, team, source, shown)))
     text = RENDER[form](answer)
     if out:
         out.write_text(text, encoding="utf-8")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from costlens.commands._options import config_option, open_config, open_ledger
+from costlens.commands._options import INSTANT, config_option, open_config, open_ledger
+from costlens.errors import ConfigError, UsageError
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
@@ -19,9 +20,21 @@ def _utc(at: datetime | None) -> datetime | None:
 @click.command()
 @config_option
 @click.option("--source", "names", multiple=True, help="Only this source; may be repeated.")
-@click.option("--since", type=click.DateTime(_TIMES), help="Read again from here on (UTC), for repair and back-fill.")
-@click.option("--until", type=click.DateTime(_TIMES), help="Read until here (UTC, exclusive); default now.")
-@click.option("--as-of", type=click.DateTime(_TIMES), help="Judge what is final as of this time (UTC); default now.")
+@click.option(
+    "--since",
+    type=click.DateTime(_TIMES),
+    metavar=INSTANT,
+    help="Read again from here on (UTC), for repair and back-fill.",
+)
+@click.option(
+    "--until", type=click.DateTime(_TIMES), metavar=INSTANT, help="Read until here (UTC, exclusive); default now."
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(_TIMES),
+    metavar=INSTANT,
+    help="Judge what is final as of this time (UTC); default now.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def command(
     config_path: Path,
@@ -36,8 +49,12 @@ def command(
 
     config = open_config(config_path)
     if not config.sources:
-        raise click.UsageError(f"{config_path}: no sources: `costlens init` shows how they are written")
+        raise ConfigError(f"{config_path}: no sources: `costlens init` shows how they are written")
+    for name in names:
+        config.source(name)
     now = datetime.now(timezone.utc)
+    if since and (until or now.replace(tzinfo=None)) <= since:
+        raise UsageError(f"sync: --since {since:%Y-%m-%dT%H:%M} is not before --until: nothing lies between them")
     request = Request(now=_utc(until) or now, as_of=_utc(as_of) or now, since=_utc(since), repair=bool(since or until))
     with open_ledger(config) as ledger:
         failed = False
@@ -47,7 +64,5 @@ def command(
             summary = sync(config, ledger, connector, request, echo=lambda line: click.echo(line, err=True))
             click.echo(summary.as_json() if as_json else summary.line())
             failed = failed or summary.failed
-        for name in names:
-            config.source(name)
     if failed:
         raise SystemExit(1)
