@@ -67,7 +67,7 @@ def price(
     wide = days if billing.calendar == "UTC" else sorted({day + step for day in days for step in (-1, 0, 1)})
     steps = Steps(materialise)
     rates = rate_table(rates, steps)
-    shares = share_time(facts, billing, steps)
+    shares = share_time(facts, billing, wide, steps)
     weights = weigh(facts, shares, billing, wide, steps)
     hours = pool_hours(facts, rates, shares, weights, billing, wide, steps)
     own = own_parts(weights, hours, steps)

@@ -8,7 +8,7 @@ figures depend on the rows that touch that day alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,13 +42,31 @@ class Shares:
     lulls: ir.Table
 
 
-def share_time(facts: Mapping[str, ir.Table], billing: Billing, materialise: Steps) -> Shares:
-    """Return what each query would be given of each hour if time alone decided.
+def share_time(facts: Mapping[str, ir.Table], billing: Billing, days: Collection[int], materialise: Steps) -> Shares:
+    """Return what each query that touches `days` would be given of each hour it ran in if time alone decided.
 
     `facts`: queries, query_usage and pool_events. Queries without a pool or without execution time take no part.
     A query that waits for queries it issued on the same pool does not count while they run.
     """
-    queries = facts["queries"]
+    lanes, parts = _parts(facts["queries"], billing, materialise)
+    wanted = materialise(_wanted(parts, days), "parts")
+    busy = _without_waits(wanted, parts, facts, materialise)
+    steps = _steps(_rated(busy, parts, lanes, facts["pool_events"], billing, materialise), materialise)
+    shares = materialise(_integrals(steps), "integrals")
+    found = wanted.left_join(shares, "part").select(
+        *("part", "query_id", "pool_id", "hour", "day", "a", "b", "crosses"),
+        g=shares.g.fill_null(0.0),
+        known=shares.known.fill_null(wanted.rate.notnull()),
+    )
+    pools = wanted.group_by("pool_id", "day").agg(
+        pool=wanted.pool.max(), pool_kind=wanted.kind.max(), account=wanted.account.max(), region=wanted.region.max()
+    )
+    lulls = materialise(_lulls(steps, lanes), "lulls")
+    return Shares(materialise(found, "shares"), materialise(pools, "pools"), lulls)
+
+
+def _parts(queries: ir.Table, billing: Billing, materialise: Steps) -> tuple[ir.Table, ir.Table]:
+    """Return the lanes that queries ran on, and the queries cut at whole hours."""
     ran = queries.filter(
         queries.pool_id.notnull() & queries.started_at.notnull() & (queries.started_at < queries.ended_at)
     ).select(
@@ -70,19 +88,19 @@ def share_time(facts: Mapping[str, ir.Table], billing: Billing, materialise: Ste
     )
     pieces = split(ran_in, HOUR, materialise).rename(hour="at")
     parts = materialise(pieces.mutate(part=ibis.row_number().cast("int64"), day=day_of(pieces.hour)), "parts")
-    busy = _without_waits(parts, facts, materialise)
-    steps = _steps(_rated(busy, parts, lanes, facts["pool_events"], billing, materialise), materialise)
-    shares = materialise(_integrals(steps), "integrals")
-    found = parts.left_join(shares, "part").select(
-        *("part", "query_id", "pool_id", "hour", "day", "a", "b", "crosses"),
-        g=shares.g.fill_null(0.0),
-        known=shares.known.fill_null(parts.rate.notnull()),
-    )
-    pools = parts.group_by("pool_id", "day").agg(
-        pool=parts.pool.max(), pool_kind=parts.kind.max(), account=parts.account.max(), region=parts.region.max()
-    )
-    lulls = materialise(_lulls(steps, lanes), "lulls")
-    return Shares(materialise(found, "shares"), materialise(pools, "pools"), lulls)
+    return lanes, parts
+
+
+def _wanted(parts: ir.Table, days: Collection[int]) -> ir.Table:
+    """Return the parts on `days`, and of other days the lanes and hours in which a query ran that touches `days` too.
+
+    A part's share of an hour depends on the parts beside it in that hour alone.
+    """
+    on_days = parts.day.isin(sorted(days))
+    within, beside = parts.filter(on_days), parts.filter(~on_days)
+    reaching = within.filter(within.crosses).select("query_id").distinct()
+    hours = beside.filter(beside.crosses).semi_join(reaching, "query_id").select("lane", "hour").distinct()
+    return ibis.union(within, beside.semi_join(hours, ["lane", "hour"]))
 
 
 def rate_of(kind: ir.Value, size: ir.Value, billing: Billing) -> ir.Value:
@@ -104,7 +122,7 @@ def _lanes(ran: ir.Table, billing: Billing, materialise: Steps) -> ir.Table:
     return materialise(numbered, "lanes")
 
 
-def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: Steps) -> ir.Table:
+def _without_waits(wanted: ir.Table, parts: ir.Table, facts: Mapping[str, ir.Table], materialise: Steps) -> ir.Table:
     """Return the pieces [a, b) of parts in which the query ran itself: a CALL's time less its children's."""
     queries, usage = facts["queries"], facts["query_usage"]
     related = [
@@ -117,7 +135,7 @@ def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: 
     pairs = materialise(ibis.union(*related, distinct=True), "children")
     child = parts.select(child="query_id", pool_id="pool_id", hour="hour", from_="a", until="b")
     child = child.join(pairs, "child")
-    wide = parts.select("part", "query_id", "pool_id", "hour", "a", "b", "lane", "basin", "day", "rate")
+    wide = wanted.select("part", "query_id", "pool_id", "hour", "a", "b", "lane", "basin", "day", "rate")
     waits = wide.join(
         child, [wide.query_id == child.parent, wide.pool_id == child.pool_id, wide.hour == child.hour]
     ).select("part", "a", "b", "lane", "basin", "day", "rate", "from_", "until")
@@ -131,7 +149,7 @@ def _without_waits(parts: ir.Table, facts: Mapping[str, ir.Table], materialise: 
     last = waits.group_by("part", "lane", "basin", "day", "rate", "b").agg(a=waits.until.max())
     tails = last.filter(last.a < last.b).select(*columns)
     waiting = waits.select("part").distinct()
-    return ibis.union(parts.anti_join(waiting, "part").select(*columns), gaps, tails)
+    return ibis.union(wanted.anti_join(waiting, "part").select(*columns), gaps, tails)
 
 
 def _rated(

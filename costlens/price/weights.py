@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.money import exact
 from costlens.price.times import Steps, day_of, split
@@ -34,7 +35,7 @@ def weigh(
     by_hour = hourly.group_by("pool_id", "hour", "query_id").agg(v=exact(exact(hourly.units).sum()))
     by_hour = by_hour.select("pool_id", "hour", "query_id", day=day_of(by_hour.hour), v="v")
     described = materialise(hourly.select("query_id").distinct(), "described")
-    whole = _whole(facts, usage, described, materialise)
+    whole = _whole(facts, usage, described, days, materialise)
     parts = _fractions(shares.parts.anti_join(described, "query_id"), materialise)
     met = parts.filter(parts.day.isin(sorted(days))).left_join(whole, "query_id")
     spread = met.select(*("pool_id", "hour", "day", "query_id", "g", "known"), v=exact(met.units * met.fraction))
@@ -50,12 +51,16 @@ def weigh(
     return materialise(ibis.union(spread, direct), "weights")
 
 
-def _whole(facts: Mapping[str, ir.Table], usage: ir.Table, described: ir.Table, materialise: Steps) -> ir.Table:
+def _whole(
+    facts: Mapping[str, ir.Table], usage: ir.Table, described: ir.Table, days: Collection[int], materialise: Steps
+) -> ir.Table:
     """Return query_id, own_pool_id, started_at, ended_at and units of the figures that are for whole queries.
 
     A job of a reservation that the timeline does not show has at least its slot time.
     """
-    told = usage.filter(usage.hour.isnull() & usage.units.notnull()).anti_join(described, "query_id")
+    touches = (usage.ended_at >= min(days) * DAY) & (usage.started_at < (max(days) + 1) * DAY)
+    told = usage.filter(usage.hour.isnull() & usage.units.notnull() & touches.fill_null(True))
+    told = told.anti_join(described, "query_id")
     told = told.group_by("query_id").agg(
         own_pool_id=told.pool_id.max(),
         started_at=told.started_at.min(),
