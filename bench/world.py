@@ -88,14 +88,14 @@ _VIEWS = {
         from used order by ended""",
     "warehouse_metering_history": """
         select hour as start_time, hour + interval 1 hour as end_time, (warehouse + 1)::bigint as warehouse_id, 'WH_' || warehouse as warehouse_name,
-            own * 1.25 + 0.02 as credits_used, (own * 1.25)::decimal(38, 9) as credits_used_compute, 0.02::decimal(38, 9) as credits_used_cloud_services,
+            own * 1.25 + 0.002 as credits_used, (own * 1.25)::decimal(38, 9) as credits_used_compute, 0.002::decimal(38, 9) as credits_used_cloud_services,
             own as credits_attributed_compute_queries
         from hours""",
     "metering_daily_history": """
         select 'WAREHOUSE_METERING' as service_type, hour::date as usage_date, sum(own * 1.25)::decimal(38, 9) as credits_used_compute,
-            sum(0.02)::decimal(38, 9) as credits_used_cloud_services, sum(own * 1.25 + 0.02)::decimal(38, 9) as credits_used,
-            -least(sum(0.02), sum(own * 1.25) * 0.1)::decimal(38, 9) as credits_adjustment_cloud_services,
-            (sum(own * 1.25 + 0.02) - least(sum(0.02), sum(own * 1.25) * 0.1))::decimal(38, 9) as credits_billed
+            sum(0.002)::decimal(38, 9) as credits_used_cloud_services, sum(own * 1.25 + 0.002)::decimal(38, 9) as credits_used,
+            -least(sum(0.002), sum(own * 1.25) * 0.1)::decimal(38, 9) as credits_adjustment_cloud_services,
+            (sum(own * 1.25 + 0.002) - least(sum(0.002), sum(own * 1.25) * 0.1))::decimal(38, 9) as credits_billed
         from hours group by all""",
     "sessions": """
         select distinct (i // 50)::bigint as session_id, min(start_time) as created_on, 'USER' as user_name, 'PythonConnector 4.8.1' as client_application_id,

@@ -268,8 +268,10 @@ class Books:
         for chunk in self._chunks(days):
             read = self._closure(set(chunk)).read
             facts = {"queries": self._stored("queries", read)}
-            rows = daily(facts, self._stored("charges", chunk), self._stored("attributions", read), chunk)
-            self.writer.replace("daily", self.source, chunk, rows, self.engine)
+            charges, told = self._stored("charges", chunk), self._stored("attributions", read)
+            with self.engine.scratch():
+                rows = daily(facts, charges, told, chunk, self.engine.materialise)
+                self.writer.replace("daily", self.source, chunk, rows, self.engine)
 
 
 def _around(days: Collection[int]) -> set[int]:

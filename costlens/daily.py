@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from costlens.engine import schema_of
+from costlens.engine import Materialise, schema_of
 from costlens.model import DAILY
 
 if TYPE_CHECKING:
@@ -17,31 +17,57 @@ SUMS = ("units", "cost", "list_cost", "queries", "runs", "seconds", "bytes", "pr
 KEYS = tuple(column.name for column in DAILY.columns if column.name not in SUMS)
 
 
-def daily(facts: Mapping[str, ir.Table], charges: ir.Table, attributions: ir.Table, days: Collection[int]) -> ir.Table:
+def daily(
+    facts: Mapping[str, ir.Table],
+    charges: ir.Table,
+    attributions: ir.Table,
+    days: Collection[int],
+    materialise: Materialise,
+) -> ir.Table:
     """Return the DAILY rows of `days`.
 
     Takes `queries` of all days that touch `days`, the charges of `days`, and the attributions of the days of those queries.
     A charge is split by the shares of its query, object or pool (its share of units and money, in decimal: the last digit may
     differ by one in the 12th place). Queries, seconds and bytes count once, on the UTC day a query ended.
     """
-    queries = facts["queries"].select(
-        "source",
+    charges = charges.filter(charges.day.isin(list(days)))
+    who = materialise(_who(facts["queries"], attributions), "who")
+    asked, rest = charges.filter(charges.query_id.notnull()), charges.filter(charges.query_id.isnull())
+    rows = ibis.union(
+        _money(_asked(asked, who)).select(*DAILY.names),
+        _money(attributed(rest, attributions)).select(*DAILY.names),
+        _activity(who.filter(who.day.isin(list(days))), charges).select(*DAILY.names),
+    )
+    grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
+    return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
+
+
+def _who(queries: ir.Table, attributions: ir.Table) -> ir.Table:
+    """Return each query with whom it belongs to, a row per share."""
+    told = attributions.filter(attributions.subject_kind == "query").select(
+        "subject_id", "asset", "rule_team", "share", "method", "environment", "purpose"
+    )
+    columns = ("source", "query_id", "day", "user", "role", "shape", "pool", "account", "region")
+    mine = queries.select(*columns, "execution_ms", "bytes_scanned")
+    joined = mine.left_join(told, mine.query_id == told.subject_id).drop("subject_id")
+    return joined.mutate(share=joined.share.fill_null(1.0), method=joined.method.fill_null("none"))
+
+
+def _asked(charges: ir.Table, who: ir.Table) -> ir.Table:
+    """Return the charges of queries, split over whom their query belongs to."""
+    told = who.select(
         "query_id",
-        "day",
         "user",
         "role",
         "shape",
-        "pool",
-        "account",
-        "region",
-        "execution_ms",
-        "bytes_scanned",
+        "asset",
+        "rule_team",
+        "share",
+        "environment",
+        "purpose",
+        told_method="method",
     )
-    money = _money(attributed(charges.filter(charges.day.isin(list(days))), attributions), queries)
-    activity = _activity(queries.filter(queries.day.isin(list(days))), charges, attributions)
-    rows = ibis.union(money.select(*DAILY.names), activity.select(*DAILY.names))
-    grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
-    return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
+    return _split(charges.left_join(told, "query_id").drop("query_id_right"))
 
 
 def attributed(charges: ir.Table, attributions: ir.Table) -> ir.Table:
@@ -74,18 +100,22 @@ def attributed(charges: ir.Table, attributions: ir.Table) -> ir.Table:
     )
     keys = ["subject_kind", "subject_id", "told_on"]
     joined = rows.left_join(told, keys).drop(*(f"{key}_right" for key in keys), *keys)
-    share = joined.share.fill_null(1.0).cast("decimal(18, 12)")
-    return joined.mutate(
-        units=_part(joined.units, share), cost=_part(joined.cost, share), list_cost=_part(joined.list_cost, share)
+    return _split(joined)
+
+
+def _split(rows: ir.Table) -> ir.Table:
+    share = rows.share.fill_null(1.0).cast("decimal(18, 12)")
+    return rows.mutate(
+        units=_part(rows.units, share), cost=_part(rows.cost, share), list_cost=_part(rows.list_cost, share)
     )
 
 
-def _money(rows: ir.Table, queries: ir.Table) -> ir.Table:
-    who = queries.select("query_id", "user", "role", "shape")
-    joined = rows.left_join(who, "query_id").drop("query_id_right", "method")
-    return joined.mutate(
-        provisional_cost=ibis.ifelse(joined.status == "final", ibis.literal(0).cast("decimal(38, 12)"), joined.cost),
-        method=joined.told_method.fill_null("none"),
+def _money(rows: ir.Table) -> ir.Table:
+    nobody = {name: ibis.null("string") for name in ("user", "role", "shape") if name not in rows.columns}
+    return rows.mutate(
+        **nobody,
+        provisional_cost=ibis.ifelse(rows.status == "final", ibis.literal(0).cast("decimal(38, 12)"), rows.cost),
+        method=rows.told_method.fill_null("none"),
         queries=ibis.literal(0.0),
         runs=ibis.literal(0, type="int64"),
         seconds=ibis.literal(0.0),
@@ -98,33 +128,21 @@ def _part(value: ir.Value, share: ir.Value) -> ir.Value:
     return ibis.ifelse(share == 1, value, (value.cast("decimal(24, 12)") * share).cast("decimal(38, 12)"))
 
 
-def _activity(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> ir.Table:
-    """Count each query once, beside the money of its own kind."""
-    own = charges.filter((charges.category == "query") & charges.query_id.notnull())
-    line = own.group_by("query_id").agg(
-        service=own.service.max(),
-        billing_period=own.billing_period.max(),
-        currency=own.currency.max(),
-        unit=own.unit.max(),
-        status=own.status.max(),
-    )
-    period = charges.group_by("day").agg(day_period=charges.billing_period.max(), day_currency=charges.currency.max())
-    mine = attributions.filter(attributions.subject_kind == "query").select(
-        "subject_id", "asset", "rule_team", "share", "method", "environment", "purpose"
-    )
-    joined = queries.left_join(line, "query_id").drop("query_id_right")
-    joined = joined.left_join(period, "day").drop("day_right")
-    joined = joined.left_join(mine, joined.query_id == mine.subject_id)
-    share = joined.share.fill_null(1.0)
+def _activity(who: ir.Table, charges: ir.Table) -> ir.Table:
+    """Count each query once, beside the money of its pool."""
+    own = charges.filter(charges.category == "query")
+    pools = own.group_by(pool_key=own.pool.fill_null("")).agg(service=own.service.max(), unit=own.unit.max())
+    period = charges.group_by("day").agg(billing_period=charges.billing_period.max(), currency=charges.currency.max())
+    joined = who.left_join(period, "day").drop("day_right")
+    joined = joined.left_join(pools, joined.pool.fill_null("") == pools.pool_key).drop("pool_key")
+    share = joined.share
     zero = ibis.literal(0).cast("decimal(38, 12)")
     text = ibis.null("string")
     return joined.mutate(
         category=ibis.literal("query"),
-        billing_period=ibis.coalesce(joined.billing_period, joined.day_period),
-        currency=ibis.coalesce(joined.currency, joined.day_currency),
         cause=text,
         object=text,
-        method=joined.method.fill_null("none"),
+        status=text,
         units=zero,
         cost=zero,
         list_cost=zero,

@@ -22,16 +22,22 @@ def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence
     Each distinct tag, label set, comment and shape is looked at once in Python; the rows meet the results in joins. Texts are
     never materialised: they stay in the reader's chunk or file.
     """
-    rows = rows.drop("mark", "shape").mutate(comment=_comment(rows.text))
+    rows = _shaped(rows.drop("mark", "shape"), dialect, engine)
+    shapes = _shapes(rows, dialect, engine)
+    rows = rows.mutate(comment=_comment(rows.text)).drop("text")
     rows = _mapped(rows, "tag", "tag", engine, lambda tag: mask_tag(tag, keep_keys))
     rows = _mapped(rows, "labels", "labels", engine, lambda labels: mask_labels(labels, keep_keys))
     rows = _mapped(rows, "comment", "mark", engine, lambda comment: mark_of(comment, dialect)).drop("comment")
+    return rows, shapes
+
+
+def _shaped(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
+    """Add `shape`: the vendor's hash where it gives one, else our own of the text."""
     unhinted = rows.filter(rows.shape_hint.isnull()).select(text="text").distinct()
     own = _map(unhinted, "text", engine, lambda text: shape_of(text, dialect))
     rows = rows.mutate(own_text=ibis.ifelse(rows.shape_hint.isnull(), rows.text, ibis.null("string")))
     rows = rows.left_join(own, rows.own_text == own.value).drop("value", "own_text")
-    rows = rows.mutate(shape=ibis.coalesce(rows.shape_hint, rows.result)).drop("result", "shape_hint")
-    return rows.drop("text"), _shapes(rows, dialect, engine)
+    return rows.mutate(shape=ibis.coalesce(rows.shape_hint, rows.result)).drop("result", "shape_hint")
 
 
 def _comment(text: ir.StringValue) -> ir.StringValue:
@@ -59,7 +65,9 @@ def _comment(text: ir.StringValue) -> ir.StringValue:
 
 def _shapes(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
     known = rows.filter(rows.shape.notnull() & rows.text.notnull())
-    sample = known.group_by("shape").agg(text=known.text.argmin(known.query_id))
+    # The least id first, its text after: an engine that keeps the text of the least while it groups keeps them all.
+    least = known.group_by("shape").agg(query_id=known.query_id.min())
+    sample = known.semi_join(least, ["shape", "query_id"]).select("shape", "text")
     texts = _map(sample, "text", engine, lambda text: mask_text(text, dialect), key="shape")
     seen = known.group_by(["day", "shape", "database", "schema"]).agg(query_id=known.query_id.min())
     joined = seen.left_join(texts, seen.shape == texts.value).drop("value")

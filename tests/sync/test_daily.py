@@ -53,7 +53,9 @@ def made(
 ) -> list[dict[str, Any]]:
     with Engine() as engine:
         facts = {"queries": table(engine, QUERIES, queries)}
-        rows = daily(facts, table(engine, CHARGES, charges), table(engine, ATTRIBUTIONS, attributions), [DAY])
+        rows = daily(
+            facts, table(engine, CHARGES, charges), table(engine, ATTRIBUTIONS, attributions), [DAY], engine.materialise
+        )
         return engine.rows(rows)
 
 
