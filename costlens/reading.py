@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,15 +56,18 @@ def run_sql(ledger: Ledger, snapshot: Snapshot, query: str) -> pd.DataFrame:
     with Engine() as engine:
         for name in TABLES:
             if re.search(rf"\b{name}\b", query, re.IGNORECASE):
-                lake_view(engine, ledger.table(name, snapshot, engine), TABLES[name], name)
+                rows, table = ledger.table(name, snapshot, engine), TABLES[name]
+                if name == "daily":
+                    rows, table = with_team(engine, rows, ledger.estate(snapshot)), _DAILY_WITH_TEAM
+                lake_view(engine, rows, table, name)
         try:
             statements = duckdb.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("sql: one select is wanted; the ledger is changed by `costlens sync` only")
-            rows = engine.connection.execute(statements[0]).to_arrow_table()
+            found = engine.connection.execute(statements[0]).to_arrow_table()
         except duckdb.Error as error:
             raise UsageError(f"sql: {str(error).splitlines()[0]}") from None
-    return rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return found.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def lake_view(engine: Engine, rows: ir.Table, table: Table, name: str) -> None:
@@ -85,27 +89,44 @@ def export(
 ) -> int:
     """Write a table's rows of [since, until) to a Parquet or CSV file; return how many.
 
-    Charges come joined with their attribution and the team of the day: a row per charge and asset share, `units` and `cost` split by it.
+    Charges come joined with their attribution and the team of the day: a row per charge and asset share, `units` and `cost` split by it;
+    `daily` comes with the team. In CSV a text that a spreadsheet would run begins with an apostrophe.
     """
     if out.suffix not in {".parquet", ".csv"}:
         raise UsageError(f"export: {out}: name it .parquet or .csv")
     if not out.parent.is_dir():
         raise UsageError(f"export: {out}: there is no folder {out.parent}: make it first")
+    if since and until and since >= until:
+        raise UsageError(f"export: --since {since:%Y-%m-%d} is not before --until: nothing lies between them")
+    sources = snapshot.info.get("types", {})
+    if source and source not in sources:
+        raise UsageError(f"export: no source {source!r}: known are {', '.join(sorted(sources))}")
     with Engine() as engine:
         rows = ledger.table(name, snapshot, engine, source=source)
         rows = _between(rows, since, until)
         table = TABLES[name]
         if name == "charges":
             attributions = ledger.table("attributions", snapshot, engine, source=source)
-            rows, table = _with_attribution(engine, rows, attributions, ledger.estate()), _CHARGES_EXPORT
+            rows, table = _with_attribution(engine, rows, attributions, ledger.estate(snapshot)), _CHARGES_EXPORT
+        elif name == "daily":
+            rows, table = with_team(engine, rows, ledger.estate(snapshot)), _DAILY_WITH_TEAM
         lake_view(engine, rows, table, "exported")
         kind = "format parquet, compression zstd" if out.suffix == ".parquet" else "format csv, header"
         target = str(out).replace("'", "''")
         order = "day, source" + (", query_id" if "query_id" in table.names else "")
+        cells = "*" if out.suffix == ".parquet" else ", ".join(_safe_cell(column) for column in table.columns)
         done = engine.connection.execute(
-            f"copy (select * from exported order by {order}) to '{target}' ({kind})"
+            f"copy (select {cells} from exported order by {order}) to '{target}' ({kind})"
         ).fetchone()
     return int(done[0]) if done else 0
+
+
+def _safe_cell(column: Column) -> str:
+    """Return a column so that no text of it is a spreadsheet's formula."""
+    name = f'"{column.name}"'
+    if column.type != "text":
+        return name
+    return f"case when regexp_matches({name}, '^[=+@\\t\\r\\n-]') then '''' || {name} else {name} end as {name}"
 
 
 def _between(rows: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
@@ -116,6 +137,7 @@ def _between(rows: ir.Table, since: datetime | None, until: datetime | None) -> 
     return rows
 
 
+_DAILY_WITH_TEAM = replace(TABLES["daily"], columns=(*TABLES["daily"].columns, Column("team", "text")))
 _CHARGES_EXPORT = Table(
     "charges",
     "charge x asset share",
@@ -136,5 +158,5 @@ def _with_attribution(engine: Engine, charges: ir.Table, attributions: ir.Table,
     from costlens.daily import attributed
 
     rows = attributed(charges, attributions)
-    rows = rows.rename(attribution_method="told_method").mutate(share=rows.share.fill_null(1.0))
+    rows = rows.mutate(attribution_method=rows.told_method.fill_null("none"), share=rows.share.fill_null(1.0))
     return with_team(engine, rows, estate)

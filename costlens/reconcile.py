@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from costlens.details import once
 from costlens.price.money import rate_table, rated
 from costlens.price.overhead import billed_overhead
 from costlens.price.times import Steps, billing_period, instant_of
+from costlens.rounding import CENT
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -47,22 +48,31 @@ class Reconciliation:
     def residual(self) -> Decimal | None:
         return None if self.billed is None else self.billed - self.charged
 
+    @property
+    def unexplained(self) -> Decimal:
+        """What is charged beyond the metered, the estimated, the adjustments and what only the bill has."""
+        return self.charged - self.metered - self.estimated - self.adjusted - self.beside
+
+    def in_cents(self) -> dict[str, Decimal]:
+        """Return the parts of what is charged in cents, that add up to it: the odd cent goes to the largest, metered."""
+        names = ("estimated", "adjusted", "beside", "unexplained")
+        parts = {name: getattr(self, name).quantize(CENT) for name in names}
+        return {"metered": self.charged.quantize(CENT) - sum(parts.values(), ZERO), **parts}
+
     def lines(self) -> list[str]:
         """Return the reasons, and as the last line the four figures."""
         shown = "not known" if self.billed is None else _cents(self.billed)
         residual = "not known" if self.residual is None else _cents(self.residual)
-        figures = f"metered {_cents(self.metered)}, charged {_cents(self.charged)}, billed {shown}, residual {residual}"
+        metered = _cents(self.in_cents()["metered"])
+        figures = f"metered {metered}, charged {_cents(self.charged)}, billed {shown}, residual {residual}"
         return [*(f"  {reason}" for reason in self.reasons), f"{self.currency}: {figures}"]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as text, cents, for JSON."""
-        figures = {
-            key: None if value is None else _plain(value)
-            for key, value in asdict(self).items()
-            if isinstance(value, (Decimal, type(None)))
-        }
+        figures = {"charged": self.charged, "billed": self.billed, **self.in_cents()}
         return {
-            **figures,
+            "currency": self.currency,
+            **{key: None if value is None else _plain(value) for key, value in figures.items()},
             "residual": None if self.residual is None else _plain(self.residual),
             "reasons": self.reasons,
         }
@@ -191,13 +201,20 @@ class _Month:
         return {row["currency"]: row["cost"] for row in found if row["currency"] is not None}
 
 
+#: Why money is charged that is not metered.
+_WHY = {
+    "estimated": "is estimated: hours with queries that the warehouse has not metered",
+    "adjusted": "is adjustment: what the bill says differently from units times rate",
+    "beside": "is on the bill only: services that nothing is metered for",
+    "unexplained": "is charged beyond all that, for no known reason",
+}
+
+
 def _reasons(balance: Reconciliation) -> Iterable[str]:
-    if abs(balance.estimated) >= HALF_CENT:
-        yield f"{_cents(balance.estimated)} is estimated: hours with queries that the warehouse has not metered"
-    if abs(balance.adjusted) >= HALF_CENT:
-        yield f"{_cents(balance.adjusted)} is adjustment: what the bill says differently from units times rate"
-    if abs(balance.beside) >= HALF_CENT:
-        yield f"{_cents(balance.beside)} is on the bill only: services that nothing is metered for"
+    cents = balance.in_cents()
+    for part, why in _WHY.items():
+        if abs(getattr(balance, part)) >= HALF_CENT:
+            yield f"{_cents(cents[part])} {why}"
     if balance.billed is None:
         yield "no bill was read: grant the billing views, or wait for the first day's bill"
     elif abs(balance.residual or ZERO) >= HALF_CENT:
@@ -205,7 +222,7 @@ def _reasons(balance: Reconciliation) -> Iterable[str]:
 
 
 def _plain(value: Decimal) -> str:
-    return str(value.quantize(Decimal("0.01")))
+    return str(value.quantize(Decimal("0.01")) + 0)
 
 
 def _cents(value: Decimal) -> str:

@@ -9,29 +9,38 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from costlens.report import utc
+from costlens.report import month_end, utc
+from costlens.rounding import rounded
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from costlens.report import Answer, Line, Section
 
 _WIDTH = 110
+_NOTE = 44
 #: A spreadsheet runs a cell that begins with one of these.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def amount(value: Decimal) -> str:
     """Return money with thousands separators and cents."""
-    return f"{value.quantize(Decimal('0.01')):,}"
+    return f"{value.quantize(Decimal('0.01')) + 0:,}"
 
 
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain(text: str) -> Text:
+    """Return a warehouse's name for a terminal: no markup, no line break, no control code works."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def as_table(answer: Answer) -> str:
@@ -41,49 +50,76 @@ def as_table(answer: Answer) -> str:
     asked = answer.question
     whose = f", team {asked.team}" if asked.team else ""
     whose += f", source {asked.source}" if asked.source else ""
-    console.print(Text(f"CostLens · {asked.month} by {asked.by}{whose}"))
+    console.print(plain(f"CostLens · {asked.month} by {asked.by}{whose}"))
     for section in answer.sections:
         console.print()
-        console.print(_lines(section, asked.by))
+        console.print(_lines(section, asked.by, is_whole=_is_whole(answer)))
     console.print()
     for line in _footer(answer):
         console.print(Text(line))
+    if asked.team:
+        console.print(Text("All teams:"))
     for section in answer.sections:
         for line in section.reconciliation.lines():
             console.print(Text(line))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _lines(section: Section, by: str) -> Table:
+def _is_whole(answer: Answer) -> bool:
+    return answer.charged_until is not None and answer.charged_until >= month_end(answer.question.month)
+
+
+def _lines(section: Section, by: str, *, is_whole: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=True)
-    table.add_column(by, footer="total", overflow="ellipsis", no_wrap=True, max_width=48)
+    table.add_column(by, footer="total", overflow="ellipsis", no_wrap=True, max_width=60)
     table.add_column(section.currency, footer=amount(section.total), justify="right")
     table.add_column("share", justify="right")
-    compares = any(line.before is not None for line in section.lines)
-    for heading in ("month before", "change") if compares else ():
-        table.add_column(heading, justify="right")
-    table.add_column("queries", footer=f"{sum(line.queries for line in section.lines):,.0f}", justify="right")
-    for line in section.lines:
-        then = (amount(line.before) if line.before is not None else "–", _change(line)) if compares else ()
-        queries = f"{line.queries:,.0f}" if line.queries else "–"
-        table.add_row(Text(line.name), amount(line.cost), f"{line.share:.1%}", *then, queries)
+    befores = [line.before for line in section.lines if line.before is not None]
+    if befores:
+        table.add_column("month before", footer=amount(sum(befores, Decimal(0))), justify="right")
+    if befores and is_whole:
+        table.add_column("change", justify="right")
+    counts = rounded([Decimal(str(line.queries)) for line in section.lines], unit=Decimal(1))
+    table.add_column("queries", footer=f"{sum(counts):,}", justify="right")
+    if any(line.note for line in section.lines):
+        table.add_column("text")
+    for line, count in zip(section.lines, counts, strict=True):
+        then = (amount(line.before) if line.before is not None else "–", _change(line)) if befores else ()
+        queries = f"{count:,}" if count else "–"
+        cells = (amount(line.cost), _percent(line.share), *(then if is_whole else then[:1]), queries)
+        table.add_row(plain(line.name), *cells, *((plain(_short(line.note)),) if line.note else ()))
     return table
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _NOTE else f"{text[: _NOTE - 1]}…"
+
+
+def _percent(share: float) -> str:
+    text = f"{share:.1%}"
+    return "0.0%" if text == "-0.0%" else text
+
+
 def _change(line: Line) -> str:
+    """Return how much more or less it is; of what was or is no cost there is no such figure."""
     if line.before is None:
         return "new"
-    if not line.before:
+    if line.before <= 0 or line.cost < 0:
         return "–"
-    return f"{float(line.cost / line.before) - 1:+.0%}"
+    return f"{float(line.cost / line.before) - 1:+,.0%}"
 
 
 def _footer(answer: Answer) -> list[str]:
     until = f"final until {answer.final_until}" if answer.final_until else "nothing is final yet"
     lines = [
         f"idle: separate · as of {utc(answer.as_of):%Y-%m-%d %H:%M} UTC · {until} · snapshot {answer.snapshot_id}",
-        *(f"attributed {section.attributed:.1%} of {section.currency}" for section in answer.sections),
     ]
+    if answer.charged_until and not _is_whole(answer):
+        lines.append(f"{answer.question.month} so far: charges until {answer.charged_until}; the month before is whole")
+    for section in answer.sections:
+        parts = [] if answer.question.team else [f"attributed {section.attributed:.1%} of {section.currency}"]
+        parts += [f"{amount(section.provisional)} {section.currency} is not final"] if section.provisional else []
+        lines += [" · ".join(parts)] if parts else []
     if answer.problems:
         count = sum(problem.count for problem in answer.problems)
         lines.append(f"{count:,} problems with rows: `costlens check` lists them")
@@ -95,14 +131,14 @@ def as_csv(answer: Answer) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(
-        ["month", answer.question.by, "cost", "currency", "share", "queries", "month_before", "provisional"]
+        ["month", answer.question.by, "cost", "currency", "share", "queries", "month_before", "provisional", "note"]
     )
     for section in answer.sections:
         for line in section.lines:
             before = "" if line.before is None else line.before
-            provisional = line.provisional.quantize(Decimal("0.01"))
+            queries = f"{line.queries:.6f}".rstrip("0").rstrip(".")
             row = [answer.question.month, safe_cell(line.name), line.cost, section.currency, f"{line.share:.6f}"]
-            writer.writerow([*row, f"{line.queries:.6g}", before, provisional])
+            writer.writerow([*row, queries, before, line.provisional, safe_cell(line.note)])
     return buffer.getvalue()
 
 
@@ -117,6 +153,7 @@ def as_json(answer: Answer) -> str:
         "snapshot": answer.snapshot_id,
         "as_of": utc(answer.as_of).isoformat(),
         "final_until": answer.final_until.isoformat() if answer.final_until else None,
+        "charged_until": answer.charged_until.isoformat() if answer.charged_until else None,
         "idle": "separate",
         "sections": [_section(section) for section in answer.sections],
         "problems": [vars(problem) for problem in answer.problems],
@@ -128,6 +165,7 @@ def _section(section: Section) -> dict[str, Any]:
     return {
         "currency": section.currency,
         "total": str(section.total),
+        "provisional": str(section.provisional),
         "attributed": section.attributed,
         "lines": [
             {**vars(line), "before": None if line.before is None else str(line.before)} for line in section.lines
@@ -137,8 +175,8 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    """Show a value of a frame, nothing for null."""
-    return "" if value is None or value is pd.NA else str(value)
+    """Show a value, nothing for null."""
+    return "" if value is None else str(value)
 
 
 RENDER: dict[str, Callable[[Answer], str]] = {"table": as_table, "csv": as_csv, "json": as_json}
@@ -146,20 +184,24 @@ RENDER: dict[str, Callable[[Answer], str]] = {"table": as_table, "csv": as_csv, 
 
 def frame_text(frame: pd.DataFrame, form: str) -> str:
     """Return the rows of a query for a terminal, as CSV or as JSON lines."""
+    columns = [pa.array(frame.iloc[:, i]).to_pylist() for i in range(frame.shape[1])]
+    rows = list(zip(*columns, strict=True))
     if form == "csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(frame.columns)
-        writer.writerows([safe_cell(_cell(value)) for value in row] for row in frame.itertuples(index=False))
+        writer.writerows([safe_cell(v) if isinstance(v, str) else _cell(v) for v in row] for row in rows)
         return buffer.getvalue()
     if form == "json":
-        rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
-        return "".join(json.dumps(row, default=str) + "\n" for row in rows)
+        return "".join(json.dumps(dict(zip(frame.columns, row, strict=True)), default=str) + "\n" for row in rows)
     buffer = io.StringIO()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in frame.columns:
         table.add_column(str(name), overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(Text(_cell(value)) for value in row))
+    for row in rows:
+        table.add_row(*(plain(_cell(value)) for value in row))
     Console(file=buffer, width=_WIDTH * 2, highlight=False, color_system=None).print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + f"\n({len(frame):,} rows)\n"
+    return (
+        "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+        + f"\n({len(frame):,} {'row' if len(frame) == 1 else 'rows'})\n"
+    )
