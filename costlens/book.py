@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 CHUNK_QUERIES = 1_000_000
 #: What a day shares queries with lies within: no query runs longer.
 LONGEST_QUERY_DAYS = 60
+#: A price is carried on this many days at least.
+CARRIED_DAYS = 31
 #: Feed of the rates that pricing uses: one price a day, made of all that is known.
 RESOLVED = "resolved"
 #: Facts that no charge depends on.
@@ -169,7 +171,10 @@ class Books:
         days = _months(dirty) & (all_days | dirty)
         if not days:
             return set()
-        facts = {name: self._stored(name, days) for name in ("bill", "rates", "metering", "usage", "queries")}
+        facts = {name: self._stored(name, days) for name in ("metering", "usage", "queries")}
+        # A price holds on over days without one: what was billed in the month before is looked at too.
+        known = days | {day - CARRIED_DAYS for day in days}
+        facts |= {name: self._stored(name, known) for name in ("bill", "rates")}
         facts["rates"] = facts["rates"].filter(facts["rates"].feed != RESOLVED)
         facts = self._once(facts)
         wanted = needs(facts, self.connector.billing, days)
