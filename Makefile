@@ -14,7 +14,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 .venv/.developer: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --requirement 
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev
 	@touch $@
 
 demo: $(INSTALLED) ## load the sample month and print its report
