@@ -43,7 +43,8 @@ def _shaped(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
 def _comment(text: ir.StringValue) -> ir.StringValue:
     """Return the comment that begins or ends a text, where tools put their mark; a line end where there is none.
 
-    No condition stands around it, or an engine would work it out for the condition and again for the value. By plain searches, no pattern: this looks at every text of a pull. What it takes for a comment in a literal is no tool's mark.
+    No condition stands around it, or an engine would work it out for the condition and again for the value. By plain searches, no
+    pattern: this looks at every text of a pull. What it takes for a comment in a literal is no tool's mark.
     """
     start, end = text.left(8).lstrip(), text.right(12).re_replace(r"[\s;]+$", "")
     nothing = ibis.literal("")
