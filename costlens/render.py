@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from costlens.report import Answer, Line, Section
 
 _WIDTH = 110
-_NOTE = 44
 #: A spreadsheet runs a cell that begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -87,12 +86,14 @@ def _lines(section: Section, by: str, *, is_whole: bool) -> Table:
         then = (amount(line.before) if line.before is not None else "–", _change(line)) if befores else ()
         queries = f"{count:,}" if count else "–"
         cells = (amount(line.cost), _percent(line.share), *(then if is_whole else then[:1]), queries)
-        table.add_row(plain(line.name), *cells, *((plain(_short(line.note)),) if line.note else ()))
+        table.add_row(
+            plain(line.name), *cells, *((plain(_short(line.note, 18 if befores else 44)),) if line.note else ())
+        )
     return table
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _NOTE else f"{text[: _NOTE - 1]}…"
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _percent(share: float) -> str:

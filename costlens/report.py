@@ -86,6 +86,17 @@ class Answer:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """What the lines of a report are shown with."""
+
+    month_before: str
+    balances: dict[str, Reconciliation]
+    notes: dict[str, str]
+    pins: dict[tuple[str, str], Decimal]
+    """(month, currency) -> cents that the lines add up to; none = the sum's own."""
+
+
 def report(ledger: Ledger, snapshot: Snapshot, question: Question) -> Answer:
     """Answer a question from one snapshot; raises UsageError for a month that cannot be or that has nothing."""
     before = _month_before(question.month)
@@ -95,6 +106,7 @@ def report(ledger: Ledger, snapshot: Snapshot, question: Question) -> Answer:
         rows = with_team(
             engine, rows.filter(rows.billing_period.isin([question.month, before])), ledger.estate(snapshot)
         )
+        pins = _pins(engine, rows, question.team) if question.team else {}
         everyone = rows.filter(rows.billing_period == question.month)
         is_compared = _is_whole(engine, rows, before)
         if question.team:
@@ -111,7 +123,8 @@ def report(ledger: Ledger, snapshot: Snapshot, question: Question) -> Answer:
     currencies = sorted(
         {row["currency"] for row in found if row["billing_period"] == question.month and row["currency"]}
     )
-    sections = tuple(_section(found, currency, question, before, balances, notes) for currency in currencies)
+    beside = _Beside(before, balances, notes, pins)
+    sections = tuple(_section(found, currency, question, beside) for currency in currencies)
     problems = tuple(p for p in ledger.problems(snapshot) if question.source in (None, p.source))
     return Answer(question, sections, snapshot.id, snapshot.as_of, final_until, charged_until, problems)
 
@@ -147,19 +160,13 @@ def _nobody(by: str) -> str:
     return UNATTRIBUTED if by in ("team", "asset", "method") else f"(no {by})"
 
 
-def _section(
-    found: Sequence[dict[str, Any]],
-    currency: str,
-    question: Question,
-    before: str,
-    balances: dict[str, Reconciliation],
-    notes: dict[str, str],
-) -> Section:
+def _section(found: Sequence[dict[str, Any]], currency: str, question: Question, beside: _Beside) -> Section:
     mine = [row for row in found if row["currency"] == currency]
-    then = _to_cents([row for row in mine if row["billing_period"] == before and row["cost"]])
-    named = _to_cents(
-        [row for row in mine if row["billing_period"] == question.month] + _gone(mine, question.month, then)
-    )
+    month, before, notes = question.month, beside.month_before, beside.notes
+    past = [row for row in mine if row["billing_period"] == before and row["cost"]]
+    then = _to_cents(past, beside.pins.get((before, currency)))
+    present = [row for row in mine if row["billing_period"] == month]
+    named = _to_cents(present + _gone(mine, month, then), beside.pins.get((month, currency)))
     cents = [row["cents"] for row in named.values()]
     total = sum((row["cost"] for row in named.values()), ZERO)
     told = sum((row["told"] for row in named.values()), ZERO)
@@ -181,14 +188,28 @@ def _section(
         total=sum(cents, ZERO),
         provisional=sum((line.provisional for line in lines), ZERO),
         attributed=float(told / total) if total else 0.0,
-        reconciliation=balances.get(currency, Reconciliation(currency)),
+        reconciliation=beside.balances.get(currency, Reconciliation(currency)),
     )
 
 
-def _to_cents(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _pins(engine: Engine, rows: ir.Table, team: str) -> dict[tuple[str, str], Decimal]:
+    """Return a team's cents per month and currency as the report of all teams has them, so that its own adds up to the same."""
+    found = engine.rows(_grouped(rows, "team"))
+    months = {(row["billing_period"], row["currency"]) for row in found}
+    pins = {
+        key: _cents_of(_to_cents([row for row in found if (row["billing_period"], row["currency"]) == key]), team)
+        for key in months
+    }
+    return {key: cents for key, cents in pins.items() if cents is not None}
+
+
+def _to_cents(rows: Sequence[dict[str, Any]], total: Decimal | None = None) -> dict[str, dict[str, Any]]:
     """Return the rows by label, dearest first, with cents that add up over all of them: how many are shown changes none."""
     ordered = sorted(rows, key=lambda row: (-row["cost"], row["label"]))
-    cents, open_cents = rounded([row["cost"] for row in ordered]), rounded([row["provisional"] for row in ordered])
+    cents, open_cents = (
+        rounded([row["cost"] for row in ordered], total),
+        rounded([row["provisional"] for row in ordered]),
+    )
     return {
         row["label"]: {**row, "cents": cent, "open_cents": part}
         for row, cent, part in zip(ordered, cents, open_cents, strict=True)

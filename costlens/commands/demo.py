@@ -52,7 +52,7 @@ def command(folder: Path) -> None:
     click.echo(f"Done in {time.monotonic() - started:.1f} s. Look further:")
     for line in (
         f"costlens report --config {path} --month {MONTH} --by asset",
-        f'costlens sql --config {path} "select day, sum(cost) from daily group by day order by day"',
+        f'costlens sql --config {path} "select day, team, sum(cost) from daily group by all order by all"',
         f"costlens export charges --config {path} --out charges.parquet",
         f"costlens check --config {path}",
     ):
