@@ -16,6 +16,14 @@ from costlens.commands import main
 from costlens.config import Root
 from costlens.model import TABLES
 
+#: What a table has beyond its columns when people read it.
+MORE = {
+    "charges": (
+        "`costlens export charges` adds asset, team, share, attribution_method and confidence: one row per charge and share.",
+        "",
+    ),
+    "daily": ("`costlens sql` and `costlens export` add team: the asset's owner on the day, else rule_team.", ""),
+}
 HERE = Path(__file__).parent
 
 
@@ -50,7 +58,7 @@ def tables() -> str:
             "|---|---|---|",
         ]
         lines += [f"| {column.name} | {column.type} | {column.doc} |" for column in table.columns]
-        lines.append("")
+        lines += ["", *MORE.get(table.name, ())]
     return "\n".join(lines)
 
 

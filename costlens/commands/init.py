@@ -9,6 +9,11 @@ import click
 
 from costlens.errors import UsageError
 
+_HOW = """-- What `export:` of a {type} source reads. Each paragraph is a script of its own: fill in names in capitals and dates, and run it
+-- as somebody who may read the view. A view that is left out counts as one that may not be read.
+-- Put the files below one folder as they are named here, and set `export:` to that folder.
+"""
+
 
 @click.command()
 @click.option(
@@ -34,6 +39,7 @@ def command(folder: Path, show_export: str | None) -> None:
         from costlens import registry
 
         kind = registry.connector(show_export)
+        click.echo(_HOW.format(type=show_export))
         for view in kind.views:
             statement = kind.export_statement(view)
             if statement:
