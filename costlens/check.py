@@ -75,7 +75,13 @@ def _source(connector: Connector) -> Iterable[Finding]:
             for view in connector.views:
                 yield _view(name, view, read, engine, until)
     except SourceError as error:
-        yield Finding(name, "error", str(error))
+        yield Finding(name, "error", str(error).removeprefix(f"{name}: "), _grants(connector))
+
+
+def _grants(connector: Connector) -> str:
+    """Return what a source that cannot be reached yet will need, so that it can be granted at one go."""
+    grants = dict.fromkeys(view.grant for view in connector.views if view.grant and connector.settings.export is None)
+    return "\n".join(["once it is reached, it needs:", *(f"  {grant}" for grant in grants)] if grants else [])
 
 
 def _view(source: str, view: View, read: Read, engine: Engine, until: datetime) -> Finding:

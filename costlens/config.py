@@ -167,6 +167,12 @@ def _source(entry: dict[str, Any], path: Path, number: int) -> Connector:
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def _said(message: str) -> str:
+    """Return pydantic's words as a person who writes YAML would have them."""
+    text = message[:1].lower() + message[1:]
+    return text.replace("a valid tuple", "a list: write it as [a, b]").replace("a valid dictionary", "keys with values")
+
+
 def _validate(
     kind: type[Model], raw: Any, path: Path, where: tuple[str | int, ...], extra_keys: list[str] | None = None
 ) -> Model:
@@ -186,7 +192,7 @@ def _messages(
             known = [*_keys(kind, item["loc"][:-1]), *extra_keys]
             yield f"{path}: {_dotted(place)}: unknown key{_nearest(str(item['loc'][-1]), known)}"
         else:
-            yield f"{path}: {_dotted(place) or 'top level'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+            yield f"{path}: {_dotted(place) or 'top level'}: {_said(item['msg'])}"
 
 
 def _keys(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

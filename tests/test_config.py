@@ -73,3 +73,10 @@ def test_paths_start_from_the_file(tmp_path: Path) -> None:
     assert config.root.lake == str(tmp_path / ".costlens" / "lake")
     assert config.root.database == f"sqlite:///{tmp_path}/.costlens/costlens.db"
     assert config.sources[0].settings.export == tmp_path / "x"
+
+
+def test_a_value_of_the_wrong_form_is_told_in_the_words_of_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "costlens.yml"
+    path.write_text("sources:\n  - {name: bq, type: bigquery, project: my-project, regions: us}\n")
+    with pytest.raises(ConfigError, match=r"sources\[0\].regions: input should be a list: write it as \[a, b\]"):
+        load_config(path)
