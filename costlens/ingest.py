@@ -13,7 +13,7 @@ import ibis
 from costlens.checks import sort_out
 from costlens.connector import Connector, Facts, View
 from costlens.engine import Engine, schema_of
-from costlens.errors import Problem, ViewUnavailable
+from costlens.errors import Problem, SourceError, ViewUnavailable
 from costlens.model import QUERIES, SHAPES, TABLES, Column
 from costlens.texts import with_texts
 from costlens.windows import Window, within
@@ -35,6 +35,8 @@ class Staged:
     problems: list[Problem] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     """View that may not be read -> what would allow it."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """View that could be read and was not, this time -> what is wrong."""
 
     def tables(self) -> list[str]:
         return [name for name in TABLES if any(table == name for table, _ in self.files)]
@@ -56,7 +58,8 @@ class Stage:
     def pull(self, read: Read, windows: Mapping[str, Window]) -> Staged:
         """Read every view that has a window.
 
-        A view that may not be read is noted and left out, the others go on. Rows that cannot be are problems; facts outside the
+        A view that may not be read, or whose export is damaged, is noted and left out, the others go on; a warehouse of which nothing
+        was read raises its SourceError. Rows that cannot be are problems; facts outside the
         window are left out, since a view may be read wider than wanted.
         """
         for view in self.connector.views:
@@ -64,9 +67,19 @@ class Stage:
                 continue
             try:
                 self._view(view, read, windows[view.name])
-            except ViewUnavailable as error:
-                self.staged.missing[view.name] = error.remedy or str(error)
+            except SourceError as error:
+                self._note(view, error)
         return self.staged
+
+    def _note(self, view: View, error: SourceError) -> None:
+        if isinstance(error, ViewUnavailable) and error.permanent:
+            self.staged.missing[view.name] = error.remedy or str(error)
+            return
+        # A live connection that broke would break for each of the other views too, minutes of patience for each.
+        is_lost = not self.staged.windows or not isinstance(error, ViewUnavailable)
+        if self.connector.settings.export is None and is_lost:
+            raise error
+        self.staged.failed[view.name] = str(error)
 
     def _view(self, view: View, read: Read, window: Window) -> None:
         files: dict[str, list[Path]] = {table: [] for table in self._tables_of(view)}

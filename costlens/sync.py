@@ -62,10 +62,8 @@ class Summary:
     problems: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     unpriced: tuple[str, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        return False
+    failures: dict[str, str] = field(default_factory=dict)
+    """View that could not be read this time -> what is wrong; the next sync reads it again."""
 
     def line(self) -> str:
         """Return what was done in one line, and one more for each thing a person should do."""
@@ -114,6 +112,7 @@ def _plan(
 ) -> Iterator[Mapping[str, Window]]:
     """Yield the windows of each commit."""
     source = connector.settings.name
+    money = {view.name for view in connector.views if view.pull == "monthly"}  # a month of it is a few rows
     first = request.since or (EXPORT_START if connector.settings.export else request.now - BACK_FILL)
     whole = Window(_midnight(first), request.now, is_deep=True)
     if request.repair:
@@ -124,13 +123,13 @@ def _plan(
         cursors = {feed: at for (name, feed), at in ledger.cursors().items() if name == source}
         found = {view.name: window_of(view, cursors, request.now, first) for view in connector.views}
         windows = {name: window for name, window in found.items() if window is not None}
-    longest = max((window.until - window.since for window in windows.values()), default=timedelta(0))
+    longest = max((windows[name].until - windows[name].since for name in windows.keys() - money), default=timedelta(0))
     if connector.settings.export or longest <= SLICE:
         yield windows
         return
     for part in slices(Window(min(window.since for window in windows.values()), request.now)):
         yield {
-            name: Window(max(window.since, part.since), min(window.until, part.until), is_deep=True)
+            name: Window(max(window.since, part.since), min(window.until, part.until), window.is_deep)
             for name, window in windows.items()
             if window.since < part.until and window.until > part.since
         }
@@ -174,7 +173,8 @@ def _commit(
     run_id = uuid.uuid4().hex
     with ledger.write(run_id, holder_name()) as writer:
         books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
-        booked = books.enter(staged, None if request.repair else seen)
+        files = {view: held for view, held in seen.items() if view not in staged.failed}
+        booked = books.enter(staged, None if request.repair else files)
         booked.snapshot = writer.commit(
             as_of=request.as_of,
             cursors=_cursors(staged),
@@ -215,6 +215,7 @@ def _add(summary: Summary, staged: Staged, booked: Booked) -> None:
     summary.days_priced += booked.days_priced
     summary.problems += sum(problem.count for problem in staged.problems)
     summary.missing.update(staged.missing)
+    summary.failures.update(staged.failed)
     summary.unpriced = tuple(sorted({*summary.unpriced, *booked.unpriced}))
 
 

@@ -50,7 +50,8 @@ def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first:
     """Return what to read of a view, None for nothing yet.
 
     `cursors` holds the end of the last pull by feed, and of the last deep one by feed + ":deep"; `first` is where a first
-    sync starts. Hourly views go back by their latency and an hour, once a day three days, because rows come late.
+    sync starts. Hourly views go back by their latency and an hour, once a day three days from the last time that they
+    did, because rows come late: what comes within three days of its time is in the ledger a day later, at any cadence.
     """
     if view.is_snapshot:
         return _today(view, cursors, now)
@@ -60,9 +61,11 @@ def window_of(view: View, cursors: Mapping[str, datetime], now: datetime, first:
     if view.pull == "monthly":
         if now - cursor < MONTHLY_EVERY:
             return None
-        return Window(_midnight(min(_money_start(now), cursor - DEEP)), now, is_deep=True)
+        # From the cursor, not from now: what was restated after the last pull of a month is read once more after it.
+        return Window(_midnight(min(_money_start(min(cursor, now)), cursor - DEEP)), now, is_deep=True)
     if now - deep_at >= DEEP_EVERY:
-        return Window(_midnight(min(cursor, now) - DEEP), now, is_deep=True)
+        # From the last deep pull, not from the cursor: the hourly ones between them have looked back some hours only.
+        return Window(_midnight(min(deep_at, now) - DEEP), now, is_deep=True)
     if view.pull == "daily":
         return None
     return Window(_floor_hour(cursor - view.latency - HOUR), now)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import itertools
 from datetime import datetime, timedelta, timezone
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from costlens.connector import View
 from costlens.windows import DEEP_SUFFIX, Window, slices, window_of
 
@@ -30,10 +34,42 @@ def test_an_hourly_sync_reads_the_latency_and_an_hour_back() -> None:
     assert window == Window(datetime(2026, 11, 23, 7, tzinfo=timezone.utc), NOW)
 
 
-def test_once_a_day_three_days_are_read_from_midnight() -> None:
+def test_once_a_day_three_days_are_read_before_the_last_time_that_they_were() -> None:
     last = NOW - timedelta(hours=1)
     window = window_of(view("hourly"), cursors(last, NOW - timedelta(days=1)), NOW, FIRST)
-    assert window == Window(datetime(2026, 11, 20, tzinfo=timezone.utc), NOW, is_deep=True)
+    assert window == Window(datetime(2026, 11, 19, tzinfo=timezone.utc), NOW, is_deep=True)
+
+
+@pytest.mark.parametrize("pull", ["hourly", "daily", "monthly"])
+@given(
+    steps=st.lists(st.integers(1, 120), min_size=1, max_size=60),
+    row=st.integers(0, 400),
+    late=st.integers(0, 60),
+)
+def test_what_comes_within_60_hours_is_read_by_the_next_deep_pull(
+    pull: str, steps: list[int], row: int, late: int
+) -> None:
+    """Hours since FIRST, at any cadence: of the pulls that move the deep cursor, the first after a row came reads it."""
+    held, hour, is_read = dict[str, datetime](), 0, False
+    for step in steps:
+        hour += step
+        now = FIRST + timedelta(hours=hour)
+        window = window_of(view(pull), held, now, FIRST)
+        if window is None:
+            continue
+        is_there = row + late < hour
+        is_read |= is_there and window.since <= FIRST + timedelta(hours=row) < window.until
+        held["v"] = now
+        if window.is_deep:
+            held["v" + DEEP_SUFFIX] = now
+            assert is_read or not is_there
+
+
+def test_money_restated_after_the_last_pull_of_a_month_is_read_in_the_next() -> None:
+    last = datetime(2026, 10, 20, tzinfo=timezone.utc)
+    window = window_of(view("monthly"), cursors(last, last), NOW, FIRST)
+    assert window is not None
+    assert window.since == datetime(2026, 9, 30, tzinfo=timezone.utc)
 
 
 def test_after_downtime_three_days_before_the_cursor_are_read() -> None:

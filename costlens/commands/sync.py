@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from costlens.commands._options import INSTANT, config_option, open_config, open_ledger
-from costlens.errors import ConfigError, UsageError
+from costlens.errors import ConfigError, SourceError, UsageError
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
@@ -56,13 +56,19 @@ def command(
     if since and (until or now.replace(tzinfo=None)) <= since:
         raise UsageError(f"sync: --since {since:%Y-%m-%dT%H:%M} is not before --until: nothing lies between them")
     request = Request(now=_utc(until) or now, as_of=_utc(as_of) or now, since=_utc(since), repair=bool(since or until))
+    failures: list[str] = []
     with open_ledger(config) as ledger:
-        failed = False
         for connector in config.sources:
             if names and connector.settings.name not in names:
                 continue
-            summary = sync(config, ledger, connector, request, echo=lambda line: click.echo(line, err=True))
+            try:
+                summary = sync(config, ledger, connector, request, echo=lambda line: click.echo(line, err=True))
+            except (SourceError, ConfigError) as error:  # of this source; the others need not wait for it
+                failures.extend(line for line in str(error).splitlines() if line not in failures)
+                continue
             click.echo(summary.as_json() if as_json else summary.line())
-            failed = failed or summary.failed
-    if failed:
+            failures.extend(summary.failures.values())
+    for line in failures:
+        click.echo(f"costlens: {line}", err=True)
+    if failures:
         raise SystemExit(1)
