@@ -115,10 +115,19 @@ def export(
         target = str(out).replace("'", "''")
         order = "day, source" + (", query_id" if "query_id" in table.names else "")
         cells = "*" if out.suffix == ".parquet" else ", ".join(_safe_cell(column) for column in table.columns)
+        _open_for_writing(out)
         done = engine.connection.execute(
             f"copy (select {cells} from exported order by {order}) to '{target}' ({kind})"
         ).fetchone()
     return int(done[0]) if done else 0
+
+
+def _open_for_writing(out: Path) -> None:
+    """Raise UsageError where a file cannot be written: DuckDB's own error looks like one of the ledger's files."""
+    try:
+        out.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"export: {out} cannot be written: {error.strerror}: name another file with --out") from None
 
 
 def _safe_cell(column: Column) -> str:

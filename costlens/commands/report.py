@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from costlens.commands._options import config_option, open_config, open_ledger
+from costlens.errors import UsageError
 
 BY = ("team", "asset", "source", "pool", "category", "user", "shape", "service", "purpose", "environment", "method")
 
@@ -50,6 +51,11 @@ def command(
         answer = ledger.read(lambda snapshot: report(ledger, snapshot, Question(month, by, team, source, shown)))
     text = RENDER[form](answer)
     if out:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"report: {out} cannot be written: {error.strerror}: name another file with --out"
+            ) from None
     else:
         sys.stdout.write(text)

@@ -127,6 +127,8 @@ def test_mistakes_are_one_line_that_says_what_to_do(demo: tuple[Path, str], tmp_
     assert "not before --until" in refused("export", "bill", *config, "--out", str(tmp_path / "b.csv"), *backwards)
     assert "known are" in refused("sync", *config, "--source", "nosuch")
     assert "known are" in refused("export", "bill", *config, "--out", str(tmp_path / "b.csv"), "--source", "nosuch")
+    assert "cannot be written" in refused("report", *config, *MONTH, "--out", str(tmp_path / "no" / "report.csv"))
+    assert "cannot be written" in refused("export", "bill", *config, "--out", "/proc/bill.csv")
     assert "no month" in refused("report", *config, "--month", "0000-01")
     said("init", "--dir", str(tmp_path))
     assert "costlens init" in refused("sync", "--config", str(tmp_path / "costlens.yml"))
