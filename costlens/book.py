@@ -275,7 +275,8 @@ class Books:
             facts = {"queries": self._stored("queries", read)}
             charges, told = self._stored("charges", chunk), self._stored("attributions", read)
             with self.engine.scratch():
-                rows = daily(facts, charges, told, chunk, self.engine.materialise)
+                calendar = self.connector.billing.calendar
+                rows = daily(facts, charges, told, chunk, calendar, self.engine.materialise)
                 self.writer.replace("daily", self.source, chunk, rows, self.engine)
 
 

@@ -9,6 +9,7 @@ import ibis
 
 from costlens.engine import Materialise, schema_of
 from costlens.model import DAILY
+from costlens.price.times import billing_period
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,9 +23,10 @@ def daily(
     charges: ir.Table,
     attributions: ir.Table,
     days: Collection[int],
+    calendar: str,
     materialise: Materialise,
 ) -> ir.Table:
-    """Return the DAILY rows of `days`.
+    """Return the DAILY rows of `days`; `calendar` is the zone of the vendor's billing months.
 
     Takes `queries` of all days that touch `days`, the charges of `days`, and the attributions of the days of those queries.
     A charge is split by the shares of its query, object or pool (its share of units and money, in decimal: the last digit may
@@ -36,7 +38,7 @@ def daily(
     rows = ibis.union(
         _money(_asked(asked, who)).select(*DAILY.names),
         _money(attributed(rest, attributions)).select(*DAILY.names),
-        _activity(who.filter(who.day.isin(list(days))), charges).select(*DAILY.names),
+        _activity(who.filter(who.day.isin(list(days))), charges, days, calendar).select(*DAILY.names),
     )
     grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
     return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
@@ -48,7 +50,7 @@ def _who(queries: ir.Table, attributions: ir.Table) -> ir.Table:
         "subject_id", "asset", "rule_team", "share", "method", "environment", "purpose"
     )
     columns = ("source", "query_id", "day", "user", "role", "shape", "pool", "account", "region")
-    mine = queries.select(*columns, "execution_ms", "bytes_scanned")
+    mine = queries.select(*columns, "ended_at", "execution_ms", "bytes_scanned")
     joined = mine.left_join(told, mine.query_id == told.subject_id).drop("subject_id")
     return joined.mutate(share=joined.share.fill_null(1.0), method=joined.method.fill_null("none"))
 
@@ -128,18 +130,19 @@ def _part(value: ir.Value, share: ir.Value) -> ir.Value:
     return ibis.ifelse(share == 1, value, (value.cast("decimal(24, 12)") * share).cast("decimal(38, 12)"))
 
 
-def _activity(who: ir.Table, charges: ir.Table) -> ir.Table:
+def _activity(who: ir.Table, charges: ir.Table, days: Collection[int], calendar: str) -> ir.Table:
     """Count each query once, beside the money of its pool."""
     own = charges.filter(charges.category == "query")
     pools = own.group_by(pool_key=own.pool.fill_null("")).agg(service=own.service.max(), unit=own.unit.max())
-    period = charges.group_by("day").agg(billing_period=charges.billing_period.max(), currency=charges.currency.max())
-    joined = who.left_join(period, "day").drop("day_right")
+    paid = charges.group_by("day").agg(currency=charges.currency.max())
+    joined = who.left_join(paid, "day").drop("day_right")
     joined = joined.left_join(pools, joined.pool.fill_null("") == pools.pool_key).drop("pool_key")
     share = joined.share
     zero = ibis.literal(0).cast("decimal(38, 12)")
     text = ibis.null("string")
     return joined.mutate(
         category=ibis.literal("query"),
+        billing_period=billing_period(joined.ended_at, days, calendar),
         cause=text,
         object=text,
         status=text,

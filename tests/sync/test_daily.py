@@ -54,7 +54,12 @@ def made(
     with Engine() as engine:
         facts = {"queries": table(engine, QUERIES, queries)}
         rows = daily(
-            facts, table(engine, CHARGES, charges), table(engine, ATTRIBUTIONS, attributions), [DAY], engine.materialise
+            facts,
+            table(engine, CHARGES, charges),
+            table(engine, ATTRIBUTIONS, attributions),
+            [DAY],
+            "UTC",
+            engine.materialise,
         )
         return engine.rows(rows)
 
@@ -62,7 +67,7 @@ def made(
 def test_a_query_of_two_hours_and_two_assets_counts_once_and_keeps_its_money() -> None:
     charges = [charge("1.5", query_id="q"), charge("0.5", query_id="q", hour=HOUR + 1)]
     attributions = [told("q", "x", 0.5), told("q", "y", 0.5)]
-    queries = [{"source": "a", "day": DAY, "query_id": "q", "execution_ms": 4000, "user": "u"}]
+    queries = [{"source": "a", "day": DAY, "query_id": "q", "ended_at": HOUR + 1, "execution_ms": 4000, "user": "u"}]
     rows = made(charges, attributions, queries)
     by_asset = {name: [row for row in rows if row["asset"] == name] for name in ("x", "y")}
     for mine in by_asset.values():
