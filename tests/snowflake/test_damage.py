@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from costlens.engine import Engine
-from costlens.errors import SourceError
 from costlens.exports import ExportReader
 from costlens.ingest import Stage, Staged
 from costlens.windows import Window
@@ -124,12 +122,15 @@ def test_a_line_that_comes_in_two_overlapping_parts_counts_once(tmp_path: Path) 
     assert list(problems.values()) == [1]
 
 
-def test_a_cut_off_file_stops_the_pull_with_its_name(tmp_path: Path) -> None:
+def test_a_cut_off_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(_as_parquet(tmp_path)), tmp_path / "query_history.parquet")
     whole = (tmp_path / "query_history.parquet").read_bytes()
     (tmp_path / "query_history.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError, match=r"prod: query_history.parquet cannot be read \(cut off, or not Parquet\)"):
-        pull(tmp_path, tmp_path / "out")
+    damaged(tmp_path, "warehouse_metering_history", {})
+    staged, _, _ = pull(tmp_path, tmp_path / "out")
+    assert list(staged.failed) == ["query_history"]
+    assert "prod: query_history.parquet cannot be read (cut off, or not Parquet)" in staged.failed["query_history"]
+    assert len(rows(staged, "metering")) == 1
 
 
 def _as_parquet(folder: Path) -> Path:
