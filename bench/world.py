@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import duckdb
@@ -110,6 +111,7 @@ def make(folder: Path, queries: int, text_length: int, memory: str = "4GB") -> N
     with duckdb.connect(str(folder / "world.duckdb")) as connection:
         connection.execute(f"set memory_limit = '{memory}'")
         connection.execute("set timezone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         connection.execute(_QUERIES, [queries])
         connection.execute(_HISTORY.replace("{folder}", str(folder)), [text_length])
         connection.execute(_ATTRIBUTION)
@@ -134,3 +136,7 @@ def _hold_back(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
                 f"copy (select * from '{whole}' where {where}) to '{target}' (format parquet, row_group_size 100000)"
             )
         whole.unlink()
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]).resolve(), int(sys.argv[2]), int(sys.argv[3]))
