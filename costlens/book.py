@@ -160,11 +160,8 @@ class Books:
 
     def _all_days(self) -> set[int]:
         """Return the days on which the source has facts that cost money, or charges."""
-        found: set[int] = set()
-        for name in ("queries", "metering", "usage", "bill", "charges"):
-            rows = self._stored(name, None)
-            found |= {row["day"] for row in self.engine.rows(rows.select("day").distinct())}
-        return found
+        tables = ("queries", "metering", "usage", "bill", "charges")
+        return set().union(*(self.writer.days(name, self.source) for name in tables))
 
     def _rates(self, dirty: set[int], all_days: set[int]) -> set[int]:
         """Resolve the prices of the months that hold dirty days, and return the days on which one changed."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import ibis
-import pandas as pd
 
 from costlens.engine import Engine
 from costlens.errors import UsageError
@@ -19,6 +18,7 @@ from costlens.model import TABLES, Column, Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
 
     from costlens.estate import Estate
     from costlens.ledger import Ledger, Snapshot
@@ -67,6 +67,8 @@ def run_sql(ledger: Ledger, snapshot: Snapshot, query: str) -> pd.DataFrame:
             found = engine.connection.execute(statements[0]).to_arrow_table()
         except duckdb.Error as error:
             raise UsageError(f"sql: {str(error).splitlines()[0]}") from None
+    import pandas as pd  # a report needs no frame, and loading pandas takes a third of its time
+
     return found.to_pandas(types_mapper=pd.ArrowDtype)
 
 

@@ -114,6 +114,11 @@ class Writer:
         selection = select(source, days, since, until)
         return read(self._lake, name, self._tables[name].version(), engine, selection, columns)
 
+    def days(self, name: str, source: str) -> set[int]:
+        """Return the days on which a source has rows in a table, as this writer has it now; no file is opened."""
+        files = self._lake.select(name, self._tables[name].version(), select(source, None, None, None))
+        return {file.day for file in files}
+
     def commit(
         self,
         as_of: datetime,
