@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fakesnow
 import pytest
 import snowflake.connector
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fakesnow import server as fakesnow_server  # now: once it ran, the name is its module's
 
 from costlens.commands import main
 from costlens_snowflake import Snowflake
@@ -64,20 +64,20 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def account(export: Path) -> Iterator[dict[str, Any]]:
-    """Start a server that holds the export's views as tables."""
-    with fakesnow.server() as given:
+    """Start a server that holds the export's views as tables; servers of one process share databases, so in one of its own."""
+    with fakesnow_server() as given:
         with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
-            cursor.execute("create database if not exists snowflake")
+            cursor.execute("create database if not exists encore")
             for schema in ("account_usage", "organization_usage"):
-                cursor.execute(f"create schema if not exists snowflake.{schema}")
+                cursor.execute(f"create schema if not exists encore.{schema}")
             for view in Snowflake.views:
                 path = export / f"{view.name}.parquet"
                 if not path.exists():
                     continue
                 schema = "organization_usage" if view.name in _ORGANIZATION else "account_usage"
-                cursor.execute(f"create table snowflake.{schema}.{view.name} as select * from read_parquet('{path}')")
+                cursor.execute(f"create table encore.{schema}.{view.name} as select * from read_parquet('{path}')")
         reach = {name: given[name] for name in ("user", "password", "host", "port", "protocol")}
-        yield {"name": "prod", "type": "snowflake", "account": "acme-prod", **reach}
+        yield {"name": "prod", "type": "snowflake", "account": "acme-prod", "database": "ENCORE", **reach}
 
 
 def test_snowflake_live_is_charged_as_its_export(account: dict[str, Any], export: Path, tmp_path: Path) -> None:
