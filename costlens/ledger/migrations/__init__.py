@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from costlens.errors import LedgerError
 from costlens.ledger.database import Database
 
-HEAD = "0001"
+#: The newest script: their names begin with their numbers.
+HEAD = max(path.name[:4] for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 
 _LOCK = 7_205_759  # any number that no other program uses for its advisory lock
 
