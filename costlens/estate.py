@@ -41,6 +41,8 @@ class Team:
     slack: str | None = None
     cost_center: str | None = None
     email: str | None = None
+    aliases: tuple[str, ...] = ()
+    """How code hosts and orchestrators name it: `@acme/growth`, a member's handle or address."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from costlens.estates.dbt import DBT, Manifest, read_manifest
 from costlens.estates.ownership import conflicts
 from costlens.estates.reading import checked, nearest
 from costlens.estates.relations import parts_of
+from costlens.estates.team_names import TeamNames
 from costlens.estates.yaml_files import read_assets, read_teams
 
 #: Lower wins: what a person wrote down for an asset, what the code says, who is named as owner.
@@ -124,12 +125,11 @@ def _both(first: Asset, second: Asset) -> Asset:
 def _by_owner(assets: Iterable[Asset], ownership: Iterable[Ownership], teams: Iterable[Team]) -> Iterator[Ownership]:
     """Give an asset without a team to the one that its owners name: `growth`, `team:growth` or the team's address."""
     claimed = {claim.asset for claim in ownership}
-    names = {name.lower(): team.name for team in teams for name in (team.name, team.email) if name}
+    names = TeamNames(teams)
     for asset in assets:
         if asset.key in claimed or asset.kind == "test":
             continue
-        owners = (owner.lower().removeprefix("team:") for owner in asset.owners)
-        if team := next((names[owner] for owner in owners if owner in names), None):
+        if team := names.first(asset.owners):
             yield Ownership(asset.key, team, origin="owner", precedence=_BY_OWNER)
 
 

@@ -80,6 +80,7 @@ class _Team(_Entry):
     slack: str | None = None
     cost_center: str | None = None
     email: str | None = None
+    aliases: list[str] = []
     owns: list[_Rule] = []
 
 
@@ -128,7 +129,7 @@ def read_teams(path: Path) -> tuple[list[Team], list[PrincipalRule]]:
     for number, entry in enumerate(body.teams):
         if entry.name in teams:
             raise ConfigError(f"{path}: teams[{number}].name: a second {entry.name!r}: a team stands once in the file")
-        teams[entry.name] = Team(entry.name, entry.slack, entry.cost_center, entry.email)
+        teams[entry.name] = Team(entry.name, entry.slack, entry.cost_center, entry.email, tuple(entry.aliases))
         for rule in entry.owns:
             for name, pattern in rule.patterns():
                 rules.append(PrincipalRule(entry.name, name, pattern, rule.valid_from, rule.valid_to))
