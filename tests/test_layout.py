@@ -33,7 +33,7 @@ LAYERS = (
     },
     {"exports", "exported", "ledger", "config"},
     {"testing", "reading", "reconcile", "ingest"},
-    {"changes", "report"},
+    {"budgets", "changes", "report"},
     {"book", "render"},
     {"sync"},
     {"check"},
