@@ -33,7 +33,7 @@ LAYERS = (
     },
     {"exports", "exported", "ledger", "config"},
     {"testing", "reading", "reconcile", "ingest"},
-    {"budgets", "changes", "report"},
+    {"anomaly", "budgets", "changes", "report"},
     {"book", "render"},
     {"sync"},
     {"check"},
