@@ -1,4 +1,4 @@
-"""The commit lease: one row with a rising token that says who may write, held until it expires."""
+"""Leases: one row with a rising token that says who may write (`commit`) or serve (`service`), held until it expires."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from costlens.errors import LeaseLost, LedgerError
 from costlens.ledger.database import Database, leases, now_us
 
-_NAME = "commit"
+COMMIT, SERVICE = "commit", "service"
 
 
 def holder_name() -> str:
@@ -46,8 +46,9 @@ class Lease:
     token has risen, and whatever it wrote to the lake counts for nothing.
     """
 
-    def __init__(self, database: Database, holder: str, *, seconds: float, wait: float) -> None:
+    def __init__(self, database: Database, holder: str, *, seconds: float, wait: float, name: str = COMMIT) -> None:
         self._database = database
+        self._name = name
         self._holder = holder
         self._seconds = seconds
         self._ended = threading.Event()
@@ -83,11 +84,19 @@ class Lease:
 
     def _loss(self) -> LeaseLost:
         return LeaseLost(
-            f"run of {self._holder} lost the commit lease to another run; nothing it wrote counts, start it again"
+            f"run of {self._holder} lost the {self._name} lease to another run; nothing it wrote counts, start it again"
         )
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether another has taken over, as far as is known; `check` asks the database."""
+        return self._lost.is_set()
+
+    def _row(self) -> sa.Select[tuple[int, str]]:
+        return sa.select(leases.c.token, leases.c.holder).where(leases.c.name == self._name)
+
     def _mine(self) -> sa.Update:
-        return sa.update(leases).where(leases.c.name == _NAME, leases.c.token == self.token)
+        return sa.update(leases).where(leases.c.name == self._name, leases.c.token == self.token)
 
     def _renewal(self) -> sa.Update:
         return self._mine().values(expires_at=now_us() + int(self._seconds * 1e6))
@@ -96,18 +105,18 @@ class Lease:
         last = time.monotonic() + wait
         while True:
             with self._database.write() as connection:
-                held = connection.execute(sa.select(leases.c.token, leases.c.holder)).one()
+                held = connection.execute(self._row()).one()
                 is_free = leases.c.expires_at <= now_us()
                 if is_dead(held.holder):
                     is_free |= leases.c.token == held.token
                 taken = connection.execute(
                     sa.update(leases)
-                    .where(leases.c.name == _NAME, is_free)
+                    .where(leases.c.name == self._name, is_free)
                     .values(
                         token=leases.c.token + 1, holder=self._holder, expires_at=now_us() + int(self._seconds * 1e6)
                     )
                 )
-                row = connection.execute(sa.select(leases.c.token, leases.c.holder)).one()
+                row = connection.execute(self._row()).one()
             if taken.rowcount == 1:
                 return int(row.token)
             if time.monotonic() > last:
