@@ -22,6 +22,7 @@ LAYERS = (
         "registry",
         "settings",
         "estates",
+        "lineage",
         "price",
         "attribute",
         "daily",
