@@ -1,0 +1,186 @@
+"""Cuts SQL of any dialect into tokens, as arrays of hashes and kinds; nothing is parsed, so broken and masked text is cut too.
+
+What formatters and warehouses rewrite is made equal on the way: case, quotes, parentheses, commas, `as`, `not`, casts, the
+names of types. Literals, bind variables and the `?` of masked texts are one token, with a hash of the literal beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes: TypeAlias = "npt.NDArray[np.uint64]"
+Ints: TypeAlias = "npt.NDArray[np.int32]"
+Kinds: TypeAlias = "npt.NDArray[np.uint8]"
+
+# Kinds of tokens. What is below SKIPPED has a meaning for the cut only.
+WORD, NAME, TEXT, NUMBER, PARAMETER, HOLE = 1, 2, 3, 4, 5, 6
+SKIPPED, END, DOT, OPEN, CLOSE, COMMA, AS = 10, 11, 12, 13, 14, 15, 16
+IF_OPEN, FOR_OPEN, BLOCK_CLOSE, PART = 20, 21, 22, 23
+
+#: What stands for template code in a text that is to be cut: a value, the start of a condition and of a loop, their end, and
+#: a place where another unit begins.
+MARKS = {"hole": "\x01", "if": "\x02", "for": "\x03", "end": "\x04", "part": "\x05"}
+_MARK_KINDS = {"\x02": IF_OPEN, "\x03": FOR_OPEN, "\x04": BLOCK_CLOSE, "\x05": PART}
+
+_TYPED = r"(?:\b(?:date|timestamp|datetime|time)\s*(?=['?]))?"
+_STRING = r"'''.*?(?:'''|\Z)|'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z)"
+_CAST = r"\b(?:cast|safe_cast|try_cast)\s*\(\s*(?:'[^'\\\n]*'|\?)\s+as\s+(?:date|timestamp|datetime|time)\w*\s*\)"
+_DOUBLE = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)|"[^"\\\n]*(?:(?:""|\\.)[^"\\\n]*)*"'
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*"
+_PARAMETER = r"@@?\w+|%\(\w+\)s|%s|(?<![\w:)\]\"`}])(?<!\]):\w+|\$\d+|\?"
+_HOLES = r"[\w$]*(?:(?:\x01|\$\{[^}\n]*\}|\{[a-z_][\w.\[\]]*\})[\w$]*)+"
+_NAME = r"[^\W\d][\w$]*(?:-\w+)+(?=[.`])|[^\W\d][\w$]*|\$[^\W\d]\w*"
+_NUMBER = r"\d[\w.]*(?:(?<=e)[+-]\d+)?"
+_SIGN = r"<>|!=|<=|>=|\|\||::|->>?|=>|[-+*/%<>=!|&^~.;,()\[\]\x02-\x05]"
+
+
+def _scanner(*kinds: str) -> re.Pattern[str]:
+    return re.compile("|".join(("\n", *kinds)), re.DOTALL)
+
+
+_BEFORE = (_COMMENT, _CAST, rf"{_TYPED}(?:\b[rbenx]{{1,2}}(?='))?(?:{_STRING})")
+_AFTER = (rf"{_TYPED}(?:{_PARAMETER})", _HOLES, _NAME, _NUMBER, _SIGN)
+_SINGLE_QUOTES = _scanner(*_BEFORE, *_AFTER)
+_BOTH_QUOTES = _scanner(*_BEFORE, rf"(?:\b[rb]{{1,2}}(?=\"))?(?:{_DOUBLE})", *_AFTER)
+
+_DATE_LIKE = re.compile(r"[\d\s:.,+\-/tz%]*", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:cast|safe_cast|try_cast)?[\s(]*(?:date|timestamp|datetime|time)?\s*[rbenx]{0,2}(?=['\"])")
+
+_DROPPED = frozenset(
+    ("cast", "safe_cast", "try_cast", "not", "inner", "outer", "asc", "all", "::", "[", "]", "!", "+", "=>")
+)
+
+
+def _listed(words: str) -> list[str]:
+    return words.split()
+
+
+_SAME = {
+    "<>": "!=",
+    **dict.fromkeys(_listed("integer bigint int64 smallint tinyint byteint int4 int8 long"), "int"),
+    **dict.fromkeys(_listed("varchar text char character nvarchar bpchar"), "string"),
+    **dict.fromkeys(_listed("decimal number bignumeric bigdecimal"), "numeric"),
+    **dict.fromkeys(_listed("double real float64 float4 float8"), "float"),
+    **dict.fromkeys(_listed("nvl ifnull"), "coalesce"),
+    **dict.fromkeys(
+        _listed("timestamp_ntz timestamp_ltz timestamp_tz timestampntz timestampltz timestamptz datetime"), "timestamp"
+    ),
+    "boolean": "bool",
+    "iff": "if",
+    "substring": "substr",
+    "len": "length",
+    "power": "pow",
+    "minus": "except",
+    "rlike": "regexp_like",
+}
+_WORDS = frozenset(
+    _listed(
+        """select from where group by order having limit offset qualify window partition over rows range between unbounded
+        preceding following current row and or in is null true false case when then else end join left right full cross natural
+        on using union intersect except distinct with recursive create replace table view temp temporary transient if exists
+        insert into overwrite merge matched update set delete values lateral unnest flatten any some like ilike escape interval
+        day month year week hour minute second struct array nulls first last tablesample pivot unpivot for grant alter drop
+        truncate copy begin commit declare call return returns function procedure language materialized dynamic external cluster
+        options comment primary key int string numeric float bool timestamp date time coalesce explain use database schema
+        warehouse"""
+    )
+)
+#: Names after these words are names of tables.
+BEFORE_TABLES = frozenset(["from", "join", "into", "update", "table", "view", "using", "merge"])
+
+
+def hash_of(text: str) -> int:
+    """Return 64 bits that stand for a token wherever and whenever it is met."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+VALUE = hash_of("\0value")  # of every literal and bind variable
+HOLE_HASH = hash_of("\0hole")
+
+
+class Lexicon(dict[str, int]):
+    """Numbers distinct tokens, and holds for each its hash, its kind, the lines in it and the hash of its literal."""
+
+    LIMIT = 400_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[tuple[int, int, int, int]] = []
+        self._arrays: tuple[Hashes, Kinds, Ints, Hashes] | None = None
+
+    def __missing__(self, token: str) -> int:
+        number = len(self._rows)
+        self._rows.append(_read(token))
+        self._arrays = None
+        self[token] = number
+        return number
+
+    def arrays(self, tokens: Iterable[str]) -> tuple[Hashes, Kinds, Ints, Hashes]:
+        """Return hash, kind, line ends and literal of tokens."""
+        if len(self._rows) > self.LIMIT:
+            self.clear()
+            self._rows.clear()
+            self._arrays = None
+        get = self.__getitem__
+        numbers = [get(token) for token in tokens]
+        if self._arrays is None or len(self._arrays[0]) < len(self._rows):
+            rows = self._rows
+            self._arrays = (
+                np.array([row[0] for row in rows], np.uint64),
+                np.array([row[1] for row in rows], np.uint8),
+                np.array([row[2] for row in rows], np.int32),
+                np.array([row[3] for row in rows], np.uint64),
+            )
+        at = np.array(numbers, np.int64)
+        hashes, kinds, lines, texts = self._arrays
+        return hashes[at], kinds[at], lines[at], texts[at]
+
+
+def scan(text: str, *, double_is_text: bool) -> list[str]:
+    """Return the tokens of a text in lower case, line ends, comments and literals among them."""
+    return (_BOTH_QUOTES if double_is_text else _SINGLE_QUOTES).findall(text.lower())
+
+
+def _read(token: str) -> tuple[int, int, int, int]:
+    """Return hash, kind, line ends and hash of the literal of a token."""
+    lines = token.count("\n")
+    first = token[0]
+    if first == "\n" or token.startswith(("--", "/*", "//", "#")):
+        return 0, SKIPPED, lines, 0
+    if token in _PUNCTUATION:
+        return 0, _PUNCTUATION[token], 0, 0
+    if first in _MARK_KINDS:
+        return 0, _MARK_KINDS[first], 0, 0
+    if "'" in token or '"' in token:
+        return _literal(token, lines)
+    if first.isdigit():
+        return VALUE, NUMBER, 0, hash_of(token)
+    if (first in "@%:$?" and len(token) > 1) or token.endswith("?") or " " in token or "@" in token:
+        if first == "$" and not token[1].isdigit():
+            return (HOLE_HASH, HOLE, 0, 0) if first + "{" in token else (hash_of(token), NAME, 0, 0)
+        return VALUE, PARAMETER, lines, 0
+    if "\x01" in token or "{" in token:
+        return HOLE_HASH, HOLE, lines, 0
+    word = _SAME.get(token, token)
+    if word in _DROPPED:
+        return 0, SKIPPED, 0, 0
+    is_word = word in _WORDS or not (first.isalpha() or first == "_")
+    return hash_of(word), WORD if is_word else NAME, 0, 0
+
+
+_PUNCTUATION = {".": DOT, ";": END, "(": OPEN, ")": CLOSE, ",": COMMA, "as": AS}
+
+
+def _literal(token: str, lines: int) -> tuple[int, int, int, int]:
+    body = _PREFIX.sub("", token)
+    body = re.sub(r"\s+as\s+\w+\s*\)$", "", body).strip("'\"").replace("\\", "").replace("''", "'")
+    if any(mark in body for mark in ("\x01", "${", "%s", "%(")) or re.search(r"\{[a-z_]\w*\}", body):
+        return VALUE, PARAMETER, lines, 0
+    kind = NUMBER if _DATE_LIKE.fullmatch(body) else TEXT
+    return VALUE, kind, lines, hash_of(body)

@@ -1,0 +1,53 @@
+"""Replaces template code in SQL by marks: what stands there when the statement runs is not known, where it stands is."""
+
+from __future__ import annotations
+
+import re
+
+from costlens.trace.lexicon import MARKS
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_NAMED = re.compile(r"""\{\{-?\s*(?:ref|source)\s*\(([^()]*)\)\s*-?\}\}""", re.DOTALL)
+_STRING = re.compile(r"""['"]([^'"]+)['"]""")
+_TAG = re.compile(r"\{%[-+]?\s*(\w+)\s*(\w*)")
+_OPENS = {"if": MARKS["if"], "for": MARKS["for"], "filter": MARKS["if"]}
+_CLOSES = frozenset({"endif", "endfor", "endfilter"})
+_PARTS = frozenset(
+    {"macro", "endmacro", "test", "endtest", "snapshot", "endsnapshot", "materialization", "endmaterialization"}
+)
+
+
+def is_template(text: str) -> bool:
+    """Tell whether a text holds Jinja."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def marked(text: str) -> tuple[str, list[str]]:
+    """Return a text with marks for its Jinja, line ends kept, and the names of the parts that begin at `part` marks."""
+    if not is_template(text):
+        return text, []
+    names: list[str] = []
+
+    def mark(match: re.Match[str]) -> str:
+        code = match.group()
+        lines = "\n" * code.count("\n")
+        if code.startswith("{{"):
+            named = _NAMED.fullmatch(code)
+            known = _STRING.findall(named.group(1)) if named else None
+            return MARKS["hole"] + (f".{known[-1]}" if known else "") + lines
+        return _tag(code, names) + lines
+
+    return _JINJA.sub(mark, text), names
+
+
+def _tag(code: str, names: list[str]) -> str:
+    read = _TAG.match(code)
+    word = read.group(1) if read else ""
+    if word in _PARTS:
+        names.append("" if word.startswith("end") or not read else read.group(2))
+        return MARKS["part"]
+    if word in _OPENS:
+        return _OPENS[word]
+    if (word == "set" and "=" not in code) or word == "call":
+        return " "
+    return MARKS["end"] if word in _CLOSES else " "

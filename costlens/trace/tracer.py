@@ -1,0 +1,97 @@
+"""Traces queries to code: indexes repositories as they were at a time, and answers for texts, raw or masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
+from multiprocessing import get_context
+
+from costlens.trace.cut import cut
+from costlens.trace.ephemeral import without_ephemeral
+from costlens.trace.files import Listing, Repository, contents, listing
+from costlens.trace.index import Index
+from costlens.trace.judge import UNKNOWN, Trace, best_of, judge
+from costlens.trace.store import Store, key_of, pack, unpack
+from costlens.trace.units import BACK_QUOTED, MIN_TOKENS, NAMES, TEXTS, Unit, says_double_is_text, units_of
+
+#: From so many changed files on two processes read them.
+_MANY = 600
+#: A text is traced by its first so many characters.
+_MAX_TEXT = 200_000
+#: `"…"` is text in a repository where this part of the statements quotes names by backticks.
+_BACK_QUOTED = 0.1
+
+
+class Tracer:
+    """The code of some repositories at one time, ready to be asked."""
+
+    def __init__(self, repositories: Sequence[Repository], store: Store, when: datetime | None = None) -> None:
+        self.listings = [listing(repository, store, when) for repository in repositories]
+        self._of: dict[int, Listing] = {}
+        units: list[Unit] = []
+        for listed in self.listings:
+            found = [unit for path, body in _read(listed, store) for unit in unpack(path, body)]
+            back_quoted = sum(unit.quotes == BACK_QUOTED for unit in found)
+            unlike = NAMES if back_quoted > _BACK_QUOTED * len(found) else TEXTS
+            self.double_is_text = unlike == NAMES
+            for unit in found:
+                if unit.quotes != unlike:
+                    self._of[len(units)] = listed
+                    units.append(unit)
+        self.index = Index(units)
+        self._numbers = {id(unit): number for number, unit in enumerate(units)}
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that was indexed."""
+        told = [(listed.repository.name, listed.files) for listed in self.listings]
+        return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+    def listing_of(self, unit: Unit) -> Listing:
+        """Return the repository that a unit is of."""
+        return self._of[self._numbers[id(unit)]]
+
+    def trace(self, text: str) -> Trace:
+        """Return where a query's text comes from; masked texts (`?` for literals, no comments) are as good as raw ones."""
+        text = text[:_MAX_TEXT]
+        is_text = says_double_is_text(text) or self.double_is_text
+        statements = [one for _, one in cut(without_ephemeral(text), double_is_text=is_text)]
+        traces = [(len(one), judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
+        return best_of(traces) if traces else Trace(UNKNOWN, 0.0, why="too short to tell")
+
+
+def _read(listed: Listing, store: Store) -> list[tuple[str, bytes]]:
+    """Return (path, packed units) of every file; those not in the store are read and kept."""
+    keys = {path: key_of(path, key) for path, key in listed.files}
+    known = store.known(keys.values())
+    missing = [(path, key) for path, key in listed.files if keys[path] not in known]
+    made: dict[str, bytes] = {}
+    for (path, _), body in zip(missing, _packed(missing, contents(listed, missing)), strict=True):
+        made[keys[path]] = body
+    if made:
+        store.keep(made)
+    bodies = known | made
+    return [(path, bodies[keys[path]]) for path, _ in listed.files]
+
+
+def _packed(missing: Sequence[tuple[str, str]], texts: Iterator[bytes]) -> Iterator[bytes]:
+    jobs = zip((path for path, _ in missing), texts, strict=True)
+    if len(missing) < _MANY:
+        for path, text in jobs:
+            yield packed(path, text)
+        return
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        while part := list(islice(jobs, 2_000)):
+            yield from pool.map(_job, part, chunksize=100)
+
+
+def _job(job: tuple[str, bytes]) -> bytes:
+    return packed(*job)
+
+
+def packed(path: str, text: bytes) -> bytes:
+    """Return the units of a file as bytes."""
+    return pack(units_of(path, text))

@@ -1,0 +1,106 @@
+"""Units: the statements that a file holds, each with its line and the function, model or macro around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from costlens.trace import notebooks, python_code, quoted, yaml_text
+from costlens.trace.cut import Cut, cut
+from costlens.trace.fragment import Fragment
+from costlens.trace.templates import marked
+
+#: Files that are looked into at most.
+MAX_BYTES = 2_000_000
+MIN_TOKENS = 4
+NAMES, TEXTS, BACK_QUOTED = "names", "texts", "back-quoted"
+_SQL = frozenset({"sql", "jinja", "j2", "jinja2", "hql", "ddl", "dml", "bq", "snowsql", "sqlx", "prc", "tpl"})
+_OTHERS = (
+    *("sh", "bash", "ts", "js", "tsx", "jsx", "mjs", "java", "kt", "scala", "go", "rs", "rb", "r", "php", "cs", "tf"),
+    *("hcl", "md", "rst", "txt", "lkml", "lookml", "toml", "json", "xml", "ini", "cfg", "conf"),
+)
+_READERS: dict[str, Callable[[str], Iterator[Fragment]]] = {
+    "py": python_code.fragments,
+    "pyi": python_code.fragments,
+    "ipynb": notebooks.fragments,
+    "yml": yaml_text.fragments,
+    "yaml": yaml_text.fragments,
+    **dict.fromkeys(_OTHERS, quoted.fragments),
+}
+_VERB = re.compile(
+    r"\b(?:select\b[^;]{0,4000}?\bfrom|select|insert\s+(?:into|overwrite)|merge\s+into|update\s+\S+\s+set|delete\s+from|copy\s+into|with\s"
+    r"+[\w$\"`]+\s+as|create\s+|alter\s+|truncate|call\s)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One statement in the code: `name` is the function, macro or model; `line` that of its first token.
+
+    `quotes` says how `"…"` was read: as names or as texts where the statement itself does not tell, as texts where
+    it has back-quotes.
+    """
+
+    path: str
+    kind: str
+    name: str | None
+    quotes: str
+    cut: Cut
+
+    @property
+    def line(self) -> int:
+        return int(self.cut.lines[0])
+
+
+def suffix(path: str) -> str:
+    """Return the ending that says how a file is read; a template's own ending is looked through."""
+    name = PurePosixPath(path).name.lower()
+    parts = name.split(".")
+    if len(parts) > 2 and parts[-1] in {"j2", "jinja", "jinja2", "tpl", "tmpl"}:
+        return parts[-1] if parts[-2] in _SQL else parts[-2]
+    return parts[-1] if len(parts) > 1 else ""
+
+
+def is_read(path: str) -> bool:
+    """Tell whether a file may hold statements."""
+    ending = suffix(path)
+    return ending in _SQL or ending in _READERS
+
+
+def units_of(path: str, content: bytes) -> list[Unit]:
+    """Return the units of a file; none for what is binary, too big or not read."""
+    ending = suffix(path)
+    if len(content) > MAX_BYTES or b"\0" in content[:8000]:
+        return []
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    for mark in "\x01\x02\x03\x04\x05":
+        if mark in text:
+            text = text.replace(mark, " ")
+    if ending in _SQL:
+        found: Iterator[Fragment] = iter([Fragment(text, 1, "sql", None)])
+    elif ending in _READERS and (ending in {"py", "ipynb"} or _VERB.search(text)):
+        found = _READERS[ending](text)
+    else:
+        return []
+    return [unit for fragment in found for unit in _units(path, fragment)]
+
+
+def _units(path: str, fragment: Fragment) -> Iterator[Unit]:
+    text, parts = marked(fragment.text)
+    if '"' not in text:
+        readings = [(BACK_QUOTED if "`" in text else "", False)]
+    else:
+        readings = [(BACK_QUOTED, True)] if says_double_is_text(text) else [(NAMES, False), (TEXTS, True)]
+    for quotes, is_text in readings:
+        for part, statement in cut(text, double_is_text=is_text, line=fragment.line):
+            if len(statement) >= MIN_TOKENS:
+                name = fragment.name or (parts[part - 1] if 0 < part <= len(parts) else None) or None
+                yield Unit(path, fragment.kind, name, quotes, statement)
+
+
+def says_double_is_text(text: str) -> bool:
+    """Tell whether `"…"` is text: it is where names are quoted by backticks."""
+    return "`" in text or '"""' in text

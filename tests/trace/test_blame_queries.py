@@ -1,0 +1,110 @@
+"""`costlens blame --queries … --repo … --json`: a folder in, queries in, one answer a line out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from costlens.commands import main
+
+ORDERS = """-- orders of a day
+create or replace table marts.orders as
+with paid as (
+  select order_id, customer_id, amount, paid_at
+  from raw.payments
+  where status = 'settled' and paid_at >= '2026-01-01'
+)
+select p.order_id, p.customer_id, sum(p.amount) as amount, max(c.country) as country
+from paid p
+left join raw.customers c on c.customer_id = p.customer_id
+group by p.order_id, p.customer_id
+"""
+JOB = '''
+from textwrap import dedent
+
+
+class Loader:
+    def load(self, day, schema):
+        sql = f"""
+            select device_id, event_name, count(*) as events, min(received_at) as first_seen
+            from {schema}.device_events
+            where received_day = '{day}' and event_name not like 'debug_%'
+            group by device_id, event_name
+        """
+        return self.run(sql)
+'''
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    repo = tmp_path / "repo"
+    (repo / "models").mkdir(parents=True)
+    (repo / "models" / "orders.sql").write_text(ORDERS)
+    (repo / "job.py").write_text(JOB)
+    return repo
+
+
+def ask(code: Path, texts: dict[str, str]) -> dict[str, dict[str, object]]:
+    queries = code.parent / "queries.jsonl"
+    queries.write_text("".join(json.dumps({"id": name, "sql": text}) + "\n" for name, text in texts.items()))
+    done = CliRunner().invoke(main, ["blame", "--queries", str(queries), "--repo", str(code), "--json"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in rows] == list(texts)
+    return {row["id"]: row for row in rows}
+
+
+def test_a_statement_is_found_however_it_is_written(code: Path) -> None:
+    body = ORDERS.split("as\n", 1)[1]
+    rows = ask(
+        code,
+        {
+            "as is": ORDERS,
+            "select": body,
+            "one line, upper": " ".join(body.upper().split()),
+            "renamed": body.replace("paid", "paid_x").replace("paid_x_at", "paid_at") + " limit 100",
+            "wrapped": f"create table scratch.x as ({body})",
+            "masked": body.replace("'settled'", "?").replace("'2026-01-01'", "?"),
+        },
+    )
+    assert {row["verdict"] for row in rows.values()} == {"found"}, rows
+    assert {row["path"] for row in rows.values()} == {"models/orders.sql"}
+    assert rows["as is"]["line"] == 2
+
+
+def test_an_f_string_is_found_with_its_function(code: Path) -> None:
+    text = """select device_id, event_name, count(*) as events, min(received_at) as first_seen
+      from prod.device_events where received_day = '2026-10-01' and event_name not like 'debug_%'
+      group by device_id, event_name"""
+    row = ask(code, {"q": text})["q"]
+    assert (row["verdict"], row["path"], row["name"], row["line"]) == ("found", "job.py", "Loader.load", 8)
+
+
+def test_what_is_only_alike_is_not_claimed(code: Path) -> None:
+    rows = ask(
+        code,
+        {
+            "other table": ORDERS.replace("raw.payments", "raw.refunds"),
+            "other column": ORDERS.replace("country", "region"),
+            "other literal": ORDERS.replace("settled", "disputed"),
+            "else": "select warehouse, sum(credits) from account_usage.metering group by warehouse",
+            "short": "select 1",
+            "empty": "",
+        },
+    )
+    assert "found" not in {row["verdict"] for row in rows.values()}
+    assert rows["other table"]["verdict"] == "near-duplicate of"
+    assert rows["else"]["verdict"] == "unknown"
+    assert rows["else"]["path"] is None
+
+
+def test_a_file_that_is_no_queries_is_one_line_of_error(code: Path) -> None:
+    queries = code / "bad.jsonl"
+    queries.write_text('{"id": 1}\n')
+    done = CliRunner().invoke(main, ["blame", "--queries", str(queries), "--repo", str(code), "--json"])
+    assert done.exit_code == 1
+    assert "bad.jsonl:1" in done.output
