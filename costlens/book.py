@@ -253,6 +253,8 @@ class Books:
                 charges = price(
                     facts, facts["rates"], self.connector.billing, days, self.as_of, self.engine.materialise
                 )
+                # Run before it is written: threads that compute a union and write its partitions get in each other's way.
+                charges = self.engine.materialise(charges, "charges")
                 self.writer.replace("charges", self.source, days, charges, self.engine)
             written = self._stored("charges", days)
             missing |= {f"{row['service']} ({row['unit']})" for row in self.engine.rows(unpriced(written))}

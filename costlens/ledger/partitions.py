@@ -123,8 +123,8 @@ class Replacement:
         """Write one file per partition; return path, rows, bytes, footer bytes, statistics and partition of each."""
         connection, target = self.engine.connection, str(folder).replace("'", "''")
         many = len(self.days) > _DAYS_AT_ONCE
-        if many:  # sorted, a partition is complete when the next begins, and need not be held till the end
-            connection.execute("set partitioned_write_flush_threshold = 50000")
+        # Held till the end, partitions are written by one thread after all else is done; sorted, each is complete when the next begins.
+        connection.execute("set partitioned_write_flush_threshold = 50000")
         try:
             # The partition columns are written too: a file then says itself where it belongs and needs no log.
             return connection.execute(
