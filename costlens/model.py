@@ -271,12 +271,13 @@ query_id text a sample: the least id of the day
 
 RUNS = _fact(
     "runs",
-    "one run of an orchestrator; day = UTC day of started_at",
+    "one run of an orchestrator; source = its name in the configuration; day = UTC day of started_at",
     ("run_id",),
     """
 run_id text
+parent_id text run that started this one
 orchestrator text
-job text
+job text what ran: a DAG and its task, a job, a dbt command
 started_at instant
 ended_at instant
 status text
@@ -285,18 +286,18 @@ status text
 
 MATERIALIZATIONS = _fact(
     "materializations",
-    "run x asset x partition; day = UTC day of started_at",
+    "run x asset x partition; source = the orchestrator's name in the configuration; day = UTC day of started_at",
     ("run_id", "asset", "partition"),
     """
 run_id text
-asset text
+asset text name of the asset as the orchestrator writes it: key, dbt unique id or relation; null = the run itself
 partition text
 started_at instant
 ended_at instant
 orchestrator text
 status text
 code_ref text
-query_ids text JSON list
+query_ids text JSON list of the queries that were issued for it
 """,
 )
 

@@ -13,8 +13,10 @@ from costlens.errors import ConfigError
 
 if TYPE_CHECKING:
     from costlens.connector import Connector
+    from costlens.orchestrator import Orchestrator
 
 CONNECTORS = "costlens.connectors"
+ORCHESTRATORS = "costlens.orchestrators"
 
 
 @cache
@@ -36,6 +38,18 @@ def connector(type_name: str) -> type[Connector]:
     if type_name not in points:
         raise ConfigError(f"no connector of type {type_name!r}: installed are {', '.join(points) or 'none'}")
     loaded: type[Connector] = points[type_name].load()
+    return loaded
+
+
+@cache
+def orchestrator_entry_points() -> dict[str, EntryPoint]:
+    """Return the registered orchestrators by the word that names them in the configuration."""
+    return dict(sorted((point.name, point) for point in entry_points(group=ORCHESTRATORS)))
+
+
+def orchestrator(word: str) -> type[Orchestrator]:
+    """Return the class of an orchestrator."""
+    loaded: type[Orchestrator] = orchestrator_entry_points()[word].load()
     return loaded
 
 
