@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from costlens.attribute import REACH_DAYS, attribute, rules_version
+from costlens.attribute import REACH_DAYS, RUN_REACH, attribute, bare, rules_version
 from costlens.changes import Change, change_of
 from costlens.connector import Connector
 from costlens.daily import daily
@@ -97,6 +97,20 @@ class Books:
         booked.days_priced = len(reach.write)
         booked.info = self._info(files)
         return booked
+
+    def retell(self, told: ir.Table) -> dict[str, Any]:
+        """Attribute again the days of queries of which an orchestrator tells otherwise than before; return the new info.
+
+        `told` has their bare ids `query_id` and the `run_day` on which they were issued. No money moves.
+        """
+        days = {row["run_day"] for row in self.engine.rows(told.select("run_day").distinct())}
+        queries = self._stored("queries", _around(days)).mutate(bare=bare(ibis._.query_id)) if days else None
+        found = [] if queries is None else self.engine.rows(_issued(queries, told))
+        retold = self._retold({row["day"] for row in found}, set(), Closure(frozenset(), frozenset()))
+        self._attribute(retold)
+        self._daily(retold)
+        mine = {**self.before, "rules": self.rules}
+        return {**self.info, "sources": {**self.info.get("sources", {}), self.source: mine}}
 
     def _reach(self, dirty: set[int]) -> Closure:
         """Add to the days of changed facts those of changed prices and those that time made final; return what they reach."""
@@ -264,9 +278,14 @@ class Books:
         for chunk in self._chunks(days):
             facts = self._facts(set(chunk) | self._callers(set(chunk)))
             facts["sessions"] = self._stored("sessions", _around(chunk))
+            facts |= self._runs({day + step for day in chunk for step in range(-RUN_REACH, RUN_REACH + 1)})
             with self.engine.scratch():
                 rows = attribute(facts, self.estate, self.settings, chunk, self.engine)
                 self.writer.replace("attributions", self.source, chunk, rows, self.engine)
+
+    def _runs(self, days: Collection[int]) -> dict[str, ir.Table]:
+        """Return what all orchestrators told: they are sources of their own, and a query may be of any warehouse."""
+        return {name: self.writer.table(name, self.engine, days=days) for name in ("runs", "materializations")}
 
     def _daily(self, days: Collection[int]) -> None:
         for chunk in self._chunks(days):
@@ -277,6 +296,12 @@ class Books:
                 calendar = self.connector.billing.calendar
                 rows = daily(facts, charges, told, chunk, calendar, self.engine.materialise)
                 self.writer.replace("daily", self.source, chunk, rows, self.engine)
+
+
+def _issued(queries: ir.Table, told: ir.Table) -> ir.Table:
+    """Return the days of the queries that a run near by is said to have issued."""
+    joined = queries.select("day", "bare").join(told.distinct(), ibis._.bare == told.query_id)
+    return joined.filter((joined.day - joined.run_day).abs() <= REACH_DAYS).select("day").distinct()
 
 
 def _around(days: Collection[int]) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 from costlens.connector import Connector, Finding, View
 from costlens.engine import Engine
 from costlens.errors import CostLensError, LedgerEmpty, Problem, SourceError, ViewUnavailable
-from costlens.estates import load_estate
 from costlens.ingest import Read
+from costlens.orchestration import estate_of
 from costlens.sync import reader
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ _PROBE = timedelta(hours=1)
 def check(config: Config, ledger: Ledger) -> Iterator[Finding]:
     """Yield the findings, the ledger first."""
     yield _ledger(ledger)
-    yield _estate(config)
+    yield _estate(config, ledger)
     if not config.sources:
         yield Finding("sources", "warning", "none configured", "add one under `sources:` in costlens.yml")
     for connector in config.sources:
         yield from _source(connector)
+    for orchestrator in config.orchestrators:
+        yield from (replace(found, what=f"{orchestrator.name}: {found.what}") for found in orchestrator.check())
     for problem in _known_problems(ledger):
         sample = f" ({problem.sample})" if problem.sample else ""
         yield Finding(f"{problem.source}: {problem.table}", "warning", f"{problem.count:,} × {problem.reason}{sample}")
@@ -51,9 +54,9 @@ def _ledger(ledger: Ledger) -> Finding:
     return Finding("ledger", "ok", f"snapshot {snapshot.id}, as of {snapshot.as_of:%Y-%m-%d %H:%M} UTC")
 
 
-def _estate(config: Config) -> Finding:
+def _estate(config: Config, ledger: Ledger) -> Finding:
     try:
-        estate = load_estate(config.root.assets, config.root.teams, config.base)
+        estate = estate_of(config, ledger)
     except CostLensError as error:
         return Finding("assets and teams", "error", str(error))
     text = f"{len(estate.assets):,} assets, {len(estate.teams):,} teams, {len(estate.rules):,} rules"

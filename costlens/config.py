@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from costlens import registry
 from costlens.connector import Connector
 from costlens.errors import ConfigError
+from costlens.orchestrator import Orchestrator
 
 FILE_NAME = "costlens.yml"
 _REFERENCE = re.compile(r"\$\{(?:(?P<env>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<file>[^}]+))\}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 Section = TypeVar("Section", bound=BaseModel)
 
 
@@ -39,7 +41,10 @@ class Root(BaseModel):
     sources: list[dict[str, Any]] = Field(
         default_factory=list, description="Warehouse accounts, each with name and type."
     )
-    assets: list[dict[str, Any]] = Field(default_factory=list, description="Where assets come from: yaml, dbt.")
+    assets: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Where assets, their owners and runs come from: yaml, codeowners, dbt, dagster, airflow, openlineage.",
+    )
     teams: Path | None = Field(default=None, description="File of teams and what they own.")
 
 
@@ -51,6 +56,7 @@ class Config:
     root: Root
     sources: tuple[Connector, ...]
     sections: Mapping[str, BaseModel]
+    orchestrators: tuple[Orchestrator, ...] = ()
 
     def __repr__(self) -> str:
         return f"Config({self.path}, sources={[c.settings.name for c in self.sources]})"
@@ -100,7 +106,11 @@ def parse_config(text: str, path: Path) -> Config:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{path}: sources: two are called {name!r}: give each a name of its own")
-    return Config(path, _absolute(root, path.parent), sources, sections)
+    orchestrators = tuple(_orchestrators(root.assets, path))
+    for name in (taken := [*names, *(orchestrator.name for orchestrator in orchestrators)]):
+        if taken.count(name) > 1:
+            raise ConfigError(f"{path}: assets: a second source called {name!r}: give it a `name` of its own")
+    return Config(path, _absolute(root, path.parent), sources, sections, orchestrators)
 
 
 def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
@@ -162,6 +172,23 @@ def _source(entry: dict[str, Any], path: Path, number: int) -> Connector:
     if settings.export is not None and not settings.export.is_absolute():
         settings = settings.model_copy(update={"export": (path.parent / settings.export).resolve()})
     return kind(settings)
+
+
+def _orchestrators(entries: list[dict[str, Any]], path: Path) -> Iterator[Orchestrator]:
+    """Yield what `assets:` names beside files; what is wrong with the words themselves is said where the estate is loaded."""
+    for number, entry in enumerate(entries):
+        for word in entry.keys() & registry.orchestrator_entry_points().keys():
+            where = ("assets", number, word)
+            try:
+                kind = registry.orchestrator(word)
+            except ModuleNotFoundError as error:
+                raise ConfigError(f"{path}: {_dotted(where)}: needs {error.name}: pip install {error.name}") from None
+            body = {"precedence": entry["precedence"]} if "precedence" in entry else {}
+            body |= entry[word] if isinstance(entry[word], dict) else {}
+            name = entry.get("name", word)
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ConfigError(f"{path}: {_dotted(where)}: `name` is 1 to 60 letters, digits, `_` and `-`")
+            yield kind(name, _validate(kind.Settings, body, path, where), path.parent)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -46,6 +46,14 @@ class Team:
 
 
 @dataclass(frozen=True)
+class Catalog:
+    """What one orchestrator told of assets; the teams of its `ownership` are owners as it writes them."""
+
+    assets: tuple[Asset, ...] = ()
+    ownership: tuple[Ownership, ...] = ()
+
+
+@dataclass(frozen=True)
 class PrincipalRule:
     """What matches belongs to the team: `field` is user, role, pool, client, account, database, schema or `label:<key>`;
     `pattern` a case-insensitive glob."""

@@ -17,10 +17,10 @@ from costlens.attribute import kept_keys
 from costlens.book import Booked, Books
 from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, Problem
-from costlens.estates import load_estate
 from costlens.exports import ExportReader
 from costlens.ingest import Read, Stage, Staged
 from costlens.ledger.leases import holder_name
+from costlens.orchestration import estate_of
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.typed import Problems, typed
 from costlens.windows import DEEP_SUFFIX, SLICE, Window, slices, window_of
@@ -92,7 +92,7 @@ def sync(
     May be killed at any instant and run again: what was not committed never happened.
     """
     summary = Summary(connector.settings.name)
-    estate = load_estate(config.root.assets, config.root.teams, config.base)
+    estate = estate_of(config, ledger)
     keep = kept_keys(estate, config.section(AttributionSettings))
     seen = exported.look(connector)
     for windows in _plan(ledger, connector, request, seen):

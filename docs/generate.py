@@ -74,6 +74,8 @@ def configuration() -> str:
         lines += [f"## Section `{registry.load(dotted).KEY}`", "", *_keys(registry.load(dotted).Settings), ""]
     for name in registry.connector_entry_points():
         lines += [f"## Source of type `{name}`", "", *_keys(registry.connector(name).Settings), ""]
+    for word in registry.orchestrator_entry_points():
+        lines += [f"## `assets:` entry `{word}`", "", *_keys(registry.orchestrator(word).Settings), ""]
     lines += ["## The files that `costlens init` writes", ""]
     for name in ("costlens.yml", "assets.yml", "teams.yml"):
         text = (files("costlens") / "templates" / name).read_text(encoding="utf-8").rstrip()

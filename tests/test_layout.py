@@ -37,8 +37,8 @@ LAYERS = (
     {"testing", "reading", "reconcile", "ingest"},
     {"anomaly", "blame", "budgets", "changes", "report"},
     {"book", "render"},
-    {"sync"},
     {"orchestration"},
+    {"sync"},
     {"check"},
     {"commands"},
 )

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from costlens.attribute import comment, parent, principal, tag, target
+from costlens.attribute import comment, parent, principal, run, tag, target
 from costlens.attribute.known import Known, kept_keys
+from costlens.attribute.run import bare, issued
 from costlens.attribute.scene import Scene
 from costlens.engine import schema_of
 from costlens.model import ATTRIBUTIONS, Column
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
     from costlens.estate import Estate
     from costlens.settings.attribution import Settings
 
-__all__ = ["METHODS", "REACH_DAYS", "attribute", "kept_keys", "rules_version"]
+__all__ = ["METHODS", "REACH_DAYS", "RUN_REACH", "attribute", "bare", "issued", "kept_keys", "rules_version"]
 
 #: In order of precedence.
-METHODS = (tag, comment, parent, target, principal)
+METHODS = (tag, run, comment, parent, target, principal)
 
 #: A query may be attributed by others that ended this many days before or after it.
 REACH_DAYS = parent.REACH_DAYS
+#: What an orchestrator says of a query that evidence comes from lies within this many days of the query it speaks of.
+RUN_REACH = REACH_DAYS + run.REACH
 _VERSION = 1
 
 
@@ -45,8 +48,9 @@ def attribute(
     """Return the ATTRIBUTIONS rows of `days` (days since 1970): of queries, of objects of usage lines, and of pools.
 
     `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of
-    the days within `REACH_DAYS` of them. A subject has at least one row; its shares add up to 1, in decimals of 12
-    places too. The answer depends on facts, estate and settings alone.
+    the days within `REACH_DAYS` of them; `runs` and `materializations` of all orchestrators, within `RUN_REACH`.
+    A subject has at least one row; its shares add up to 1, in decimals of 12 places too. The answer depends on facts,
+    estate and settings alone.
     """
     scene = Scene(facts, Known(estate, settings), engine)
     voices: dict[str, list[ir.Table]] = {}

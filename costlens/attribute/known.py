@@ -49,6 +49,10 @@ class Known:
         """Return the key of the asset that a tag names by key or relation; an unknown name is kept: it is evidence."""
         return name if name in self._keys else self.by_node(name) or self.relations.find(name) or name
 
+    def has(self, key: str) -> bool:
+        """Tell whether the estate has an asset of this key."""
+        return key in self._keys
+
     def by_hash(self, digest: str) -> str | None:
         """Return the key of the asset whose hash a tag carries."""
         return self._hashes.get(digest)

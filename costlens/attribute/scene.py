@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -35,6 +35,7 @@ class Scene:
 
     def __init__(self, facts: Mapping[str, ir.Table], known: Known, engine: Engine) -> None:
         self.known = known
+        self.facts = facts
         self.verdicts = Verdicts()
         self._engine = engine
         self._boundaries = _boundaries(known)
@@ -132,6 +133,10 @@ class Scene:
     def register(self, rows: pa.Table, hint: str, columns: Sequence[Column]) -> ir.Table:
         """Return rows of Arrow as a table."""
         return self._engine.register(rows, hint, columns)
+
+    def rows(self, rows: ir.Table) -> list[dict[str, Any]]:
+        """Run an expression and return its rows; for few rows."""
+        return self._engine.rows(rows)
 
     def materialise(self, rows: ir.Table, hint: str) -> ir.Table:
         """Run an expression once and return what holds its rows."""

@@ -19,7 +19,7 @@ def _utc(at: datetime | None) -> datetime | None:
 
 @click.command()
 @config_option
-@click.option("--source", "names", multiple=True, help="Only this source; may be repeated.")
+@click.option("--source", "names", multiple=True, help="Only this source or orchestrator; may be repeated.")
 @click.option(
     "--since",
     type=click.DateTime(_TIMES),
@@ -44,23 +44,32 @@ def command(
     as_of: datetime | None,
     as_json: bool,
 ) -> None:
-    """Pull each source, price what changed, attribute it."""
+    """Pull each orchestrator and each source, price what changed, attribute it."""
+    from costlens.orchestration import pull
     from costlens.sync import Request, sync
 
     config = open_config(config_path)
     if not config.sources:
         raise ConfigError(f"{config_path}: no sources: `costlens init` shows how they are written")
+    orchestrators = {orchestrator.name: orchestrator for orchestrator in config.orchestrators}
     for name in names:
-        config.source(name)
+        if name not in orchestrators:
+            config.source(name)
     now = datetime.now(timezone.utc)
     if since and (until or now.replace(tzinfo=None)) <= since:
         raise UsageError(f"sync: --since {since:%Y-%m-%dT%H:%M} is not before --until: nothing lies between them")
     request = Request(now=_utc(until) or now, as_of=_utc(as_of) or now, since=_utc(since), repair=bool(since or until))
     failures: list[str] = []
     with open_ledger(config) as ledger:
-        for connector in config.sources:
-            if names and connector.settings.name not in names:
+        # Orchestrators first: what they say is then at hand when queries are attributed.
+        for orchestrator in (one for name, one in orchestrators.items() if not names or name in names):
+            try:
+                pulled = pull(config, ledger, orchestrator, until=request.now, since=request.since)
+            except (SourceError, ConfigError) as error:
+                failures.extend(line for line in str(error).splitlines() if line not in failures)
                 continue
+            click.echo(pulled.as_json() if as_json else pulled.line())
+        for connector in (one for one in config.sources if not names or one.settings.name in names):
             try:
                 summary = sync(config, ledger, connector, request, echo=lambda line: click.echo(line, err=True))
             except (SourceError, ConfigError) as error:  # of this source; the others need not wait for it

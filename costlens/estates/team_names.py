@@ -24,7 +24,12 @@ class TeamNames:
                     self._teams.setdefault(spelling, team.name)
 
     def team(self, owner: str) -> str | None:
-        """Return the name of the team that an owner is, None where the teams file does not tell."""
+        """Return the name of the team that an owner is, None where the teams file does not tell.
+
+        Where there is no teams file, whoever is no person is a team.
+        """
+        if not self._teams:
+            return _unlisted(owner.strip())
         plain = owner.strip().lower()
         for spelling in (plain, plain.removeprefix("team:"), plain.lstrip("@")):
             if found := self._teams.get(spelling):
@@ -37,6 +42,13 @@ class TeamNames:
     def first(self, owners: Iterable[str]) -> str | None:
         """Return the team of the first owner that is one."""
         return next((team for owner in owners if (team := self.team(owner))), None)
+
+
+def _unlisted(owner: str) -> str | None:
+    if owner.startswith("@"):
+        return owner.rpartition("/")[2] if "/" in owner else None
+    name = owner.removeprefix("team:")
+    return name if name and "@" not in name else None
 
 
 def _written(team: Team) -> Iterator[str]:

@@ -105,6 +105,14 @@ estates = sa.Table(
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("body", sa.JSON, nullable=False),
 )
+orchestrators = sa.Table(
+    "orchestrators",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("state", sa.JSON, nullable=False),
+    sa.Column("catalog", sa.JSON, nullable=False),
+    sa.Column("pulled_at", Instant),
+)
 
 
 class Database:

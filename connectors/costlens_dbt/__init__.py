@@ -1,0 +1,3 @@
+"""dbt: what its artifacts and its log say of runs."""
+
+from __future__ import annotations

@@ -1,0 +1,237 @@
+"""One pull of one orchestrator: batch by batch, each merged, committed and attributed before what it was read from is let go."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from costlens.attribute import RUN_REACH, issued
+from costlens.book import Books
+from costlens.engine import Engine
+from costlens.errors import LedgerEmpty, Problem
+from costlens.estates import load_estate
+from costlens.ledger.leases import holder_name
+from costlens.model import MATERIALIZATIONS, RUNS, Table
+from costlens.orchestration import merging, store
+from costlens.orchestration.merging import Key, Row
+from costlens.settings.attribution import Settings as AttributionSettings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.config import Config
+    from costlens.estate import Catalog, Estate
+    from costlens.ledger import Ledger, Writer
+    from costlens.orchestrator import Batch, Orchestrator
+
+#: A run's rows are looked for this many days around what is told of it: no run is longer.
+_LONGEST_RUN_DAYS = 7
+#: Problems that one orchestrator may leave in a snapshot.
+_MOST_PROBLEMS = 1_000
+
+Echo = Callable[[str], None]
+
+
+@dataclass
+class Pulled:
+    """What a pull of one orchestrator did."""
+
+    source: str
+    snapshot: int | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    assets: int = 0
+    problems: int = 0
+
+    def line(self) -> str:
+        """Return what was done in one line, and one more for what a person should look at."""
+        rows = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count) or "nothing new"
+        lines = [f"{self.source}: {rows}" + (f"; {self.assets:,} assets" if self.assets else "")]
+        if self.problems:
+            lines.append(f"{self.source}: {self.problems:,} problems: `costlens check` lists them")
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def catalogs(config: Config, ledger: Ledger) -> dict[str, Catalog]:
+    """Return what orchestrators told of assets and owners, as last pulled, by their names."""
+    return {
+        orchestrator.name: store.load(ledger.database, orchestrator.name).catalog
+        for orchestrator in config.orchestrators
+    }
+
+
+def estate_of(config: Config, ledger: Ledger) -> Estate:
+    """Return the estate: what the configuration's files say, and what orchestrators told."""
+    return load_estate(config.root.assets, config.root.teams, config.base, catalogs(config, ledger))
+
+
+def pull(
+    config: Config,
+    ledger: Ledger,
+    orchestrator: Orchestrator,
+    *,
+    until: datetime,
+    since: datetime | None = None,
+    echo: Echo = lambda line: None,
+) -> Pulled:
+    """Pull what is new before `until`, or with `since` all from there on, and commit it with what it changes.
+
+    May be killed at any instant and run again: what was not remembered is told once more, and merging changes nothing then.
+    Raises SourceError where the orchestrator cannot be used.
+    """
+    done = Pulled(orchestrator.name)
+    state: Mapping[str, Any] = store.load(ledger.database, orchestrator.name).state
+    for batch in orchestrator.pull({} if since else state, since, until):
+        held = _renew(ledger, orchestrator, batch, until)
+        done.snapshot = _commit(config, ledger, orchestrator, batch, until, done) or done.snapshot
+        store.save(ledger.database, orchestrator.name, held)
+        orchestrator.committed(batch.state)
+        done.assets = len(held.catalog.assets)
+        done.problems += sum(problem.count for problem in batch.problems)
+        echo(f"{orchestrator.name}: {sum(done.rows.values()):,} rows")
+    return done
+
+
+def _renew(ledger: Ledger, orchestrator: Orchestrator, batch: Batch, at: datetime) -> store.Held:
+    """Return what is to be kept; a changed catalog is kept at once, so that the commit already attributes by it."""
+    held = store.load(ledger.database, orchestrator.name)
+    catalog = held.catalog
+    if batch.assets is not None:
+        catalog = store.renewed(
+            catalog,
+            batch.assets,
+            is_complete=batch.is_complete,
+            day=at.date(),
+            origin=orchestrator.name,
+            precedence=orchestrator.settings.precedence,
+        )
+    if catalog != held.catalog:
+        store.save(ledger.database, orchestrator.name, store.Held(held.state, catalog, held.pulled_at))
+    return store.Held(dict(batch.state), catalog, at)
+
+
+def _commit(
+    config: Config, ledger: Ledger, orchestrator: Orchestrator, batch: Batch, at: datetime, done: Pulled
+) -> int | None:
+    """Merge a batch into the facts and attribute anew what it tells otherwise; nothing is committed where nothing changes."""
+    with Engine() as engine, ledger.write(uuid.uuid4().hex, holder_name()) as writer:
+        told = _enter(writer, engine, orchestrator, batch, done)
+        found = _problems(ledger, orchestrator.name, batch)
+        estate = estate_of(config, ledger)
+        if told is None and found is None and (writer.base is None or ledger.estate(writer.base) == estate):
+            return None
+        info = dict(writer.base.info) if writer.base else {}
+        if told is not None:
+            info = _retell(config, writer, engine, estate, told, at, info)
+        return writer.commit(
+            as_of=writer.base.as_of if writer.base else at,
+            cursors={(orchestrator.name, "pull"): at},
+            problems=_known(ledger) if found is None else found,
+            estate=estate,
+            info=info,
+        ).id
+
+
+def _enter(writer: Writer, engine: Engine, orchestrator: Orchestrator, batch: Batch, done: Pulled) -> ir.Table | None:
+    """Merge the batch's rows into the stored ones; return the queries of which it tells otherwise than before."""
+    rows = {
+        RUNS: merging.run_rows(batch.runs, orchestrator.type),
+        MATERIALIZATIONS: merging.materialization_rows(batch.materializations, orchestrator.type),
+    }
+    changes = {
+        table: change
+        for table, told in rows.items()
+        if told and (change := _changed(writer, engine, table, orchestrator.name, told))
+    }
+    if not changes:
+        return None
+    days = {row["day"] for change in changes.values() for pair in change.values() for row in pair if row}
+    near = {day + step for day in days for step in range(-RUN_REACH, RUN_REACH + 1)}
+    before = engine.materialise(_issued(writer, engine, near), "before")
+    for table, change in changes.items():
+        _replace(writer, engine, table, orchestrator, change)
+        done.rows[table.name] = done.rows.get(table.name, 0) + len(change)
+    after = engine.materialise(_issued(writer, engine, near), "after")
+    differing = before.difference(after).union(after.difference(before))
+    return engine.materialise(differing.select("query_id", "run_day").distinct(), "told")
+
+
+def _issued(writer: Writer, engine: Engine, days: Collection[int]) -> ir.Table:
+    return issued(*(writer.table(name, engine, days=days) for name in (RUNS.name, MATERIALIZATIONS.name)))
+
+
+def _changed(
+    writer: Writer, engine: Engine, table: Table, source: str, told: Sequence[Row]
+) -> dict[Key, tuple[Row | None, Row]]:
+    """Return, per key, the stored row and what it becomes, where these differ."""
+    wanted = merging.merge(table, told)
+    days = {row["day"] + step for row in wanted.values() for step in range(-_LONGEST_RUN_DAYS, _LONGEST_RUN_DAYS + 1)}
+    names = ("day", *told[0])
+    stored = {tuple(row[name] for name in table.key): row for row in _stored(writer, engine, table, source, days)}
+    old = {key: {name: stored[key][name] for name in names} for key in wanted.keys() & stored.keys()}
+    new = merging.merge(table, [*(dict(row) for row in old.values()), *wanted.values()])
+    return {key: (old.get(key), new[key]) for key in wanted if new[key] != old.get(key)}
+
+
+def _stored(writer: Writer, engine: Engine, table: Table, source: str, days: set[int]) -> Iterable[dict[str, Any]]:
+    return engine.rows(writer.table(table.name, engine, source=source, days=days & writer.days(table.name, source)))
+
+
+def _replace(
+    writer: Writer,
+    engine: Engine,
+    table: Table,
+    orchestrator: Orchestrator,
+    change: Mapping[Key, tuple[Row | None, Row]],
+) -> None:
+    """Write the days of changed rows anew; the day of a row may move as an earlier start becomes known."""
+    days = {row["day"] for pair in change.values() for row in pair if row}
+    kept = [
+        row
+        for row in _stored(writer, engine, table, orchestrator.name, days)
+        if tuple(row[name] for name in table.key) not in change
+    ]
+    rows = [*kept, *(new for _, new in change.values())]
+    writer.replace(
+        table.name, orchestrator.name, days, merging.arrow(table, rows, orchestrator.name, orchestrator.type)
+    )
+
+
+def _retell(
+    config: Config,
+    writer: Writer,
+    engine: Engine,
+    estate: Estate,
+    told: ir.Table,
+    at: datetime,
+    info: dict[str, Any],
+) -> dict[str, Any]:
+    """Attribute the queries told of in every warehouse that was synced; return the snapshot's new info."""
+    settings = config.section(AttributionSettings)
+    for connector in config.sources:
+        if connector.settings.name in info.get("sources", {}):
+            books = Books(writer, connector, engine, estate, settings, at)
+            books.info = info
+            info = books.retell(told)
+    return info
+
+
+def _known(ledger: Ledger) -> tuple[Problem, ...]:
+    try:
+        return ledger.problems()
+    except LedgerEmpty:
+        return ()
+
+
+def _problems(ledger: Ledger, source: str, batch: Batch) -> list[Problem] | None:
+    """Return all problems after a batch, None where they stay as they are; what was read from its beginning speaks for itself."""
+    known = _known(ledger)
+    kept = [p for p in known if p.source != source or p.table.rpartition(" from ")[2] not in batch.read]
+    new = [problem for problem in batch.problems if problem not in kept][:_MOST_PROBLEMS]
+    return None if len(kept) == len(known) and not new else [*kept, *new]
