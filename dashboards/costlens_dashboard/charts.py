@@ -1,0 +1,185 @@
+"""Charts: Altair, one function a kind, each with a text for those who do not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from costlens_dashboard import formats, palette
+from costlens_dashboard.text import plain
+
+if TYPE_CHECKING:
+    from datetime import date
+
+SHORT = 28
+"""Longest name on an axis; the tooltip has all of it."""
+_GRID: dict[str, Any] = {"grid": True, "gridOpacity": 0.35, "domain": False, "ticks": False}
+_COMPACT = "replace(replace(format(datum.value, '~s'), 'G', 'B'), 'µ', 'u')"
+
+
+def draw(chart: Any, what: str, height: int | None = None) -> None:
+    """Draw a chart over the width there is."""
+    chart = chart.properties(height=height) if height else chart
+    st.altair_chart(chart.configure_view(strokeWidth=0), width="stretch", alt=plain(what))
+
+
+def _named(values: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
+    return alt.Scale(domain=list(values), range=[colours.get(value, palette.NEUTRAL) for value in values])
+
+
+def _money_axis(title: str | None = None) -> alt.Axis:
+    return alt.Axis(title=title, labelExpr=_COMPACT, tickCount=5, **_GRID)
+
+
+def _days_axis(days: pd.Series) -> alt.Axis:
+    step = max(1, -(-int(days.max() - days.min() + 1) // 9)) if len(days) else 1
+    return alt.Axis(
+        format="%-d %b",
+        labelOverlap=True,
+        grid=False,
+        tickCount={"interval": "day", "step": step},
+    )
+
+
+def _legend(names: Sequence[str]) -> alt.Legend | None:
+    if len(names) < 2:
+        return None
+    return alt.Legend(title=None, orient="top", columns=0, labelLimit=180, symbolType="square")
+
+
+def top_names(frame: pd.DataFrame, count: int = 8, rest: str = "other") -> tuple[pd.DataFrame, list[str]]:
+    """Keep the dearest names of a frame with name and cost, the others as one; return it with the names, dearest first."""
+    sums = frame.groupby("name")["cost"].sum().sort_values(ascending=False)
+    if len(sums) <= count + 1:
+        return frame, [str(name) for name in sums.index]
+    names = [str(name) for name in sums.index[:count]]
+    keys = [name for name in frame.columns if name not in ("name", "cost")]
+    folded = frame.assign(name=frame["name"].where(frame["name"].isin(names), rest))
+    return folded.groupby([*keys, "name"], as_index=False)["cost"].sum(), [*names, rest]
+
+
+def stacked_days(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    colours: Mapping[str, str],
+    what: str,
+    *,
+    before: pd.DataFrame | None = None,
+    open_from: date | None = None,
+    height: int = 290,
+) -> None:
+    """Draw day, name, cost as stacked columns; `before` (day, cost) as a line; days from `open_from` on paler, as not yet final."""
+    rows = frame.assign(date=pd.to_datetime([formats.as_date(day) for day in frame["day"]]))
+    order = {name: place for place, name in enumerate(names)}
+    rows["place"] = rows["name"].map(order)
+    rows["open"] = False if open_from is None else rows["date"] >= pd.Timestamp(open_from)
+    bars = (
+        alt.Chart(rows)
+        .mark_bar(size=max(3, min(22, 560 // max(rows["day"].nunique(), 1))))
+        .encode(
+            x=alt.X("date:T", title=None, axis=_days_axis(rows["day"])),
+            y=alt.Y("sum(cost):Q", axis=_money_axis()),
+            color=alt.Color("name:N", scale=_named(names, colours), legend=_legend(names)),
+            order=alt.Order("place:Q"),
+            opacity=alt.condition("datum.open", alt.value(0.55), alt.value(1.0)),
+            tooltip=[
+                alt.Tooltip("date:T", title="Day", format="%-d %b %Y"),
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("sum(cost):Q", title="Cost", format=",.2f"),
+            ],
+        )
+    )
+    if before is None or before.empty:
+        draw(bars, what, height)
+        return
+    line = before.assign(date=pd.to_datetime([formats.as_date(day) for day in before["day"]]), series="period before")
+    past = (
+        alt.Chart(line)
+        .mark_line(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.8, interpolate="monotone")
+        .encode(x="date:T", y="cost:Q", tooltip=[alt.Tooltip("cost:Q", title="Period before", format=",.2f")])
+    )
+    draw(bars + past, what, height)
+
+
+def bars(
+    frame: pd.DataFrame,
+    colours: Mapping[str, str],
+    what: str,
+    *,
+    currency: str,
+    compare: bool = True,
+    per_row: int = 34,
+) -> None:
+    """Draw name, cost and before as horizontal bars with a tick where the period before stood, and the money beside."""
+    rows = frame.copy()
+    rows["label"] = [formats.short(cost) for cost in rows["cost"]]
+    names = [str(name) for name in rows["name"]]
+    base = alt.Chart(rows).encode(
+        y=alt.Y(
+            "name:N",
+            sort=names,
+            title=None,
+            axis=alt.Axis(labelLimit=190, ticks=False, domain=False, labelPadding=8),
+        )
+    )
+    tips = [alt.Tooltip("name:N", title="Name"), alt.Tooltip("cost:Q", title=currency, format=",.2f")]
+    if compare:
+        tips.append(alt.Tooltip("before:Q", title="Period before", format=",.2f"))
+    widest = max(float(rows["cost"].max()), float(rows["before"].max()) if compare else 0.0, 0.01)
+    x = alt.X("cost:Q", axis=None, scale=alt.Scale(domain=[min(0.0, float(rows["cost"].min())), widest * 1.18]))
+    layers = base.mark_bar(height={"band": 0.62}, cornerRadiusEnd=3).encode(
+        x=x, color=alt.Color("name:N", scale=_named(names, colours), legend=None), tooltip=tips
+    )
+    if compare:
+        layers += base.mark_tick(color=palette.TOTAL, thickness=2.5, height={"band": 0.85}).encode(
+            x=alt.X("before:Q", axis=None), tooltip=tips
+        )
+    text = base.transform_calculate(at="max(datum.cost, isValid(datum.before) ? datum.before : 0)").mark_text(
+        align="left", dx=7, color=palette.TOTAL, fontSize=12.5
+    )
+    layers += text.encode(x=alt.X("at:Q", axis=None), text="label:N")
+    draw(layers, what, per_row * len(rows) + 10)
+
+
+def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, what: str, currency: str) -> None:
+    """Draw how one sum becomes another: bars from the period before over each change to this one; they add up."""
+    rows: list[dict[str, Any]] = []
+    at = before
+    rows.append({"name": "Before", "from": 0.0, "to": before, "kind": "total", "label": formats.short(before)})
+    for name, change in steps:
+        label = ("+" if change > 0 else "") + formats.short(change)
+        rows.append(
+            {"name": name, "from": at, "to": at + change, "kind": "rise" if change > 0 else "fall", "label": label}
+        )
+        at += change
+    rows.append({"name": "Now", "from": 0.0, "to": after, "kind": "total", "label": formats.short(after)})
+    frame = pd.DataFrame(rows)
+    frame["size"] = (frame["to"] - frame["from"]).abs()
+    frame["end"] = frame[["from", "to"]].max(axis=1)
+    inner = [row for row in rows if row["kind"] != "total"]
+    low = min([row["from"] for row in inner] + [row["to"] for row in inner] + [before, after])
+    high = float(frame["end"].max())
+    floor = max(0.0, low - (high - low) * 0.6) if low > 0 else low
+    frame.loc[frame["kind"] == "total", "from"] = floor if floor > 0 else 0.0
+    names = [str(row["name"]) for row in rows]
+    scale = alt.Scale(domain=[floor, high + (high - floor) * 0.14], zero=False, nice=False)
+    base = alt.Chart(frame).encode(
+        y=alt.Y(
+            "name:N", sort=names, title=None, axis=alt.Axis(labelLimit=190, ticks=False, domain=False, labelPadding=8)
+        )
+    )
+    kinds = alt.Scale(domain=["total", "rise", "fall"], range=[palette.TOTAL, palette.RISE, palette.FALL])
+    marks = base.mark_bar(height={"band": 0.62}, cornerRadius=2).encode(
+        x=alt.X("from:Q", axis=None, scale=scale),
+        x2="to:Q",
+        color=alt.Color("kind:N", scale=kinds, legend=None),
+        tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("label:N", title=currency)],
+    )
+    text = base.mark_text(align="left", dx=7, color=palette.TOTAL, fontSize=12.5).encode(
+        x=alt.X("end:Q", axis=None, scale=scale), text="label:N"
+    )
+    draw(marks + text, what, 34 * len(rows) + 10)

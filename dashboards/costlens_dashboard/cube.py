@@ -1,0 +1,118 @@
+"""The cube: `daily` without shapes, users and objects and with the team of the day, kept per month so that a question takes milliseconds.
+
+A month's cube is a function of the files of `daily` that hold its days and of the estate, so it is kept in a folder under a name made
+of both: a new snapshot rebuilds only the months that it changed, and no snapshot sees another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from costlens.engine import Engine
+from costlens.estate import Estate
+from costlens.ledger import Ledger, Snapshot
+from costlens.ledger.lake import Selection
+from costlens.model import DAILY, Column, Table
+from costlens.reading import with_team
+from costlens_dashboard.formats import as_date
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+KEYS = (
+    *("source", "day", "billing_period", "currency", "category", "service", "cause", "pool", "asset"),
+    *("method", "environment", "purpose"),
+)
+SUMS = ("cost", "queries", "runs", "seconds", "bytes", "provisional_cost")
+CUBE = Table(
+    "cube",
+    "day x what people ask for",
+    (*(DAILY.column(name) for name in KEYS), Column("team", "text"), *(DAILY.column(name) for name in SUMS)),
+    (),
+    is_fact=False,
+)
+MEMORY = "350MB"
+_FORMAT = "1"
+_OLD_SECONDS = 24 * 3600
+
+
+class Cube:
+    """The cubes of one ledger; safe to be used by many threads."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._folder = _folder(ledger)
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def days(self, snapshot: Snapshot) -> dict[str, list[int]]:
+        """Return the days that have rows by calendar month, known from the log alone."""
+        version = snapshot.versions.get("daily")
+        files = () if version is None else self._ledger.lake.select("daily", version, Selection())
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for file in files:
+            found[as_date(file.day).isoformat()[:7]].add(file.day)
+        return {month: sorted(found[month]) for month in sorted(found)}
+
+    def rows(self, engine: Engine, snapshot: Snapshot, estate: Estate, since: int, until: int) -> ir.Table:
+        """Return the cube's rows of days in [since, until), made first where it is missing."""
+        months = [month for month, days in self.days(snapshot).items() if days[0] < until and days[-1] >= since]
+        rows = engine.files(CUBE, [self._month(snapshot, estate, month) for month in months])
+        return rows.filter((rows.day >= since) & (rows.day < until))
+
+    def warm(self, snapshot: Snapshot, estate: Estate) -> None:
+        """Make every month, the newest first."""
+        for month in reversed(self.days(snapshot)):
+            self._month(snapshot, estate, month)
+
+    def _month(self, snapshot: Snapshot, estate: Estate, month: str) -> Path:
+        days = self.days(snapshot)[month]
+        files = self._ledger.lake.select("daily", snapshot.versions["daily"], Selection(days=frozenset(days)))
+        said = "\n".join([_FORMAT, snapshot.estate or "", *(file.path for file in files)])
+        path = self._folder / f"{month}-{hashlib.sha256(said.encode()).hexdigest()[:24]}.parquet"
+        with self._locks[path.name]:
+            if not path.exists():
+                self._make(snapshot, estate, days, path)
+                self._tidy(month, path)
+        return path
+
+    def _make(self, snapshot: Snapshot, estate: Estate, days: Collection[int], path: Path) -> None:
+        part = path.with_name(f"{uuid4().hex}.part")
+        with Engine(memory=MEMORY) as engine:
+            columns = (*(name for name in KEYS), "rule_team", *SUMS)
+            rows = with_team(engine, self._ledger.table("daily", snapshot, engine, days=days, columns=columns), estate)
+            keys = [*KEYS, "team"]
+            grouped = rows.group_by(keys).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
+            try:
+                engine.write(grouped.order_by("day"), CUBE, part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def _tidy(self, month: str, keep: Path) -> None:
+        """Delete cubes of the month that no reader of today's snapshots can be at."""
+        limit = time.time() - _OLD_SECONDS
+        for old in self._folder.glob(f"{month}-*.parquet"):
+            if old != keep and old.stat().st_mtime < limit:
+                old.unlink(missing_ok=True)
+
+
+def _folder(ledger: Ledger) -> Path:
+    """Return a folder beside the lake that only we read, or a temporary one where there is none to write to."""
+    if ledger.lake.folder is not None:
+        folder = ledger.lake.folder.parent / f".{ledger.lake.folder.name}-dashboard"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        except OSError:
+            pass
+        else:
+            return folder
+    return Path(tempfile.mkdtemp(prefix="costlens-dashboard-"))

@@ -1,0 +1,41 @@
+"""Every page on the sample month, as Streamlit runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from costlens_dashboard.frame import PAGES
+
+from .conftest import Open
+
+
+@pytest.mark.parametrize("page", [entry.name for entry in PAGES])
+def test_a_page_shows_the_sample_month(show: Open, demo: Path, page: str) -> None:
+    app = show(demo, page)
+    assert not app.exception
+    assert app.title[0].value
+    assert any("snapshot 2" in caption.value for caption in app.caption), "a page says which snapshot it shows"
+
+
+def test_the_overview_has_the_invoices_figure(show: Open, demo: Path) -> None:
+    app = show(demo)
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Charged, USD"] == r"38,081\.28"
+    assert shown["Billed, USD"] == r"38,081\.28"
+    assert shown["Residual, USD"] == r"0\.00"
+
+
+def test_an_address_sets_the_filters(show: Open, demo: Path) -> None:
+    app = show(demo, period="Last 30 days", team="growth")
+    assert app.selectbox(key="period").value == "30d"
+    assert app.selectbox(key="team").value == "growth"
+    app.selectbox(key="source").set_value("encore-prod").run()
+    assert not app.exception
+
+
+def test_what_an_address_cannot_mean_is_left_out(show: Open, demo: Path) -> None:
+    app = show(demo, period="1999-01", team="<script>", source="nowhere", by="nothing")
+    assert not app.exception
+    assert app.selectbox(key="team").value == "all"
