@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,6 +46,9 @@ class Root(BaseModel):
         description="Where assets, their owners and runs come from: yaml, codeowners, dbt, dagster, airflow, openlineage.",
     )
     teams: Path | None = Field(default=None, description="File of teams and what they own.")
+    idle: Literal["fair", "causal", "separate"] = Field(
+        default="fair", description="How statements allocate idle: short for `allocation.idle`."
+    )
 
 
 @dataclass(frozen=True)
