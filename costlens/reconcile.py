@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ import ibis
 
 from costlens import registry
 from costlens.details import once
+from costlens.price.bill import billed_as
 from costlens.price.money import rate_table, rated
 from costlens.price.overhead import billed_overhead
-from costlens.price.times import Steps, billing_period, instant_of
+from costlens.price.times import EPOCH, Steps, billing_day, billing_period, instant_of
 from costlens.rounding import CENT
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ ZERO = Decimal(0)
 TEBIBYTE = 1 << 40
 #: Below half a cent a difference is none.
 HALF_CENT = Decimal("0.005")
+#: An adjustment up to this part of a day's charges is the vendor's own rounding of units and rates.
+ROUNDING_SHARE = Decimal("0.005")
 
 
 @dataclass
-class Reconciliation:
-    """Money of one currency in one month, unrounded; `billed` is None where no bill was read."""
+class Balance:
+    """Money of one currency, unrounded, of one day and service or of a whole month; `billed` is None where no bill was read."""
 
     currency: str
     metered: Decimal = ZERO
@@ -42,7 +45,6 @@ class Reconciliation:
     adjusted: Decimal = ZERO
     beside: Decimal = ZERO
     """Charges taken from the bill alone: nothing of theirs is metered."""
-    reasons: list[str] = field(default_factory=list)
 
     @property
     def residual(self) -> Decimal | None:
@@ -52,6 +54,34 @@ class Reconciliation:
     def unexplained(self) -> Decimal:
         """What is charged beyond the metered, the estimated, the adjustments and what only the bill has."""
         return self.charged - self.metered - self.estimated - self.adjusted - self.beside
+
+    def add(self, other: Balance) -> None:
+        """Add another balance of the same currency."""
+        for name in ("metered", "charged", "estimated", "adjusted", "beside"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        if other.billed is not None:
+            self.billed = (self.billed or ZERO) + other.billed
+
+
+@dataclass
+class DayBalance(Balance):
+    """The balance of one source's service, as billed, on one day of the vendor's calendar."""
+
+    source: str = ""
+    service: str = ""
+    day: date = EPOCH
+    hidden: int = 0
+    """Jobs whose bytes the vendor does not show: row-level security."""
+    reason: str = ""
+    """Why bill and charges differ, or why the charges needed the bill; nothing where they do not."""
+
+
+@dataclass
+class Reconciliation(Balance):
+    """Money of one currency in one month, unrounded, with its days; `billed` is None where no bill was read."""
+
+    reasons: list[str] = field(default_factory=list)
+    days: list[DayBalance] = field(default_factory=list)
 
     def in_cents(self) -> dict[str, Decimal]:
         """Return the parts of what is charged in cents, that add up to it: the odd cent goes to the largest, metered."""
@@ -90,9 +120,15 @@ def reconcile(
     for name in sorted(kinds):
         if source in (None, name):
             books = _Month(ledger, snapshot, engine, month, name, registry.connector(kinds[name]))
-            books.add_to(found)
+            days = books.balances()
+            _give_reasons(days)
+            for day in days:
+                balance = found.setdefault(day.currency, Reconciliation(day.currency))
+                balance.add(day)
+                balance.days.append(day)
     for balance in found.values():
         balance.reasons.extend(_reasons(balance))
+        balance.days.sort(key=lambda one: (one.source, one.service, one.day))
     return found
 
 
@@ -103,9 +139,9 @@ class _Month:
         self, ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str, source: str, kind: type[Connector]
     ) -> None:
         first = date(int(month[:4]), int(month[5:]), 1)
-        start = first.toordinal() - date(1970, 1, 1).toordinal()
+        start = first.toordinal() - EPOCH.toordinal()
         self.days = range(start - 1, start + 33)
-        self.month, self.engine, self.billing = month, engine, kind.billing
+        self.month, self.source, self.engine, self.billing = month, source, engine, kind.billing
         self.tables = {
             name: ledger.table(name, snapshot, engine, source=source, days=self.days)
             for name in ("metering", "usage", "bill", "rates", "queries", "charges")
@@ -114,38 +150,57 @@ class _Month:
         self.tables.update(kind.settle(self.tables))
         rates = self.tables["rates"]
         self.prices = rate_table(rates.filter(rates.feed == "resolved"), Steps(engine.materialise))
+        self._found: dict[tuple[str, str, int], DayBalance] = {}
 
-    def add_to(self, found: dict[str, Reconciliation]) -> None:
-        charges = self.tables["charges"]
-        mine = charges.filter(charges.billing_period == self.month)
-        sums = mine.group_by(["currency", "category", "status", "method"]).agg(cost=mine.cost.sum())
-        for row in self.engine.rows(sums):
-            if row["currency"] is None:
-                continue
-            balance = found.setdefault(row["currency"], Reconciliation(row["currency"]))
+    def balances(self) -> list[DayBalance]:
+        """Return the balance of each currency, service and day."""
+        for row in self._charged():
+            balance = self._of(row)
             balance.charged += row["cost"]
             balance.estimated += row["cost"] if row["status"] == "estimated" else ZERO
             balance.adjusted += row["cost"] if row["category"] == "adjustment" else ZERO
             balance.beside += row["cost"] if row["category"] != "adjustment" and row["method"] == "billed" else ZERO
         for row in self._metered():
             if row["currency"] is not None:
-                found.setdefault(row["currency"], Reconciliation(row["currency"])).metered += row["cost"]
-        for currency, cost in self._billed().items():
-            balance = found.setdefault(currency, Reconciliation(currency))
-            balance.billed = (balance.billed or ZERO) + cost
+                balance = self._of(row)
+                balance.metered += row["cost"]
+                balance.hidden += row["hidden"]
+        for row in self._billed():
+            balance = self._of(row)
+            balance.billed = (balance.billed or ZERO) + row["cost"]
+        return list(self._found.values())
+
+    def _of(self, row: dict[str, Any]) -> DayBalance:
+        key = (row["currency"], row["service"] or "", row["on"])
+        made = DayBalance(
+            row["currency"], source=self.source, service=key[1], day=EPOCH + timedelta(days=row["on"] or 0)
+        )
+        return self._found.setdefault(key, made)
+
+    def _charged(self) -> Iterable[dict[str, Any]]:
+        charges = self.tables["charges"]
+        mine = charges.filter((charges.billing_period == self.month) & charges.currency.notnull())
+        begun = ibis.coalesce(mine.hour, mine.started_at)
+        on = billing_day(begun, self.days, self.billing.calendar).fill_null(mine.day)
+        # What only the bill says is booked on the bill's own date.
+        on = ibis.ifelse((mine.method == "billed").fill_null(False), mine.day, on)
+        keyed = mine.mutate(on=on, service=billed_as(mine.service, self.billing))
+        keys = ["currency", "service", "on", "category", "status", "method"]
+        return self.engine.rows(keyed.group_by(keys).agg(cost=keyed.cost.sum()))
 
     def _metered(self) -> Iterable[dict[str, Any]]:
         lines = ibis.union(
             *(self._in_month(rows) for rows in (self._pools(), self._overhead(), self._lines(), self._bytes()))
         )
         priced = rated(lines, self.prices)
-        cost = (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
-        rows = priced.mutate(cost=cost)
-        return self.engine.rows(rows.group_by("currency").agg(cost=rows.cost.sum()))
+        rows = priced.mutate(cost=_money(priced), service=billed_as(priced.service, self.billing))
+        return self.engine.rows(
+            rows.group_by("currency", "service", "on").agg(cost=rows.cost.sum(), hidden=rows.hidden.sum())
+        )
 
     def _pools(self) -> ir.Table:
         rows = self.tables["metering"]
-        return rows.select("day", "account", "region", "service", "unit", at=rows.hour, units=rows.units)
+        return rows.select("day", "account", "region", "service", "unit", at=rows.hour, units=rows.units, hidden=0)
 
     def _overhead(self) -> ir.Table:
         """Return the day's overhead beyond what is free: of it a pool's own figure is only the measure."""
@@ -158,15 +213,20 @@ class _Month:
             unit=ibis.literal(self.billing.pool_unit),
             at=instant_of(billed.day),
             units=billed.billed.cast("decimal(38, 12)"),
+            hidden=0,
         )
 
     def _lines(self) -> ir.Table:
         rows = self.tables["usage"]
-        return rows.select("day", "account", "region", "service", "unit", at=rows.started_at, units=rows.units)
+        return rows.select(
+            "day", "account", "region", "service", "unit", at=rows.started_at, units=rows.units, hidden=0
+        )
 
     def _bytes(self) -> ir.Table:
+        """Return the jobs billed by bytes; those whose bytes are hidden are counted, though nothing can be metered for them."""
         rows = self.tables["queries"]
-        rows = rows.filter(rows.bytes_billed.notnull() & (rows.pool_kind == "on-demand"))
+        rows = rows.filter((rows.pool_kind == "on-demand") & (rows.bytes_billed.notnull() | rows.bytes_scanned.isnull()))
+        is_hidden = rows.bytes_billed.isnull() & (rows.status == "success") & ~rows.from_cache.fill_null(False)
         return rows.select(
             "day",
             "account",
@@ -174,20 +234,22 @@ class _Month:
             service=ibis.literal(self.billing.bytes_service, "string"),
             unit=ibis.literal("TiB"),
             at=rows.ended_at,
-            units=(rows.bytes_billed / float(TEBIBYTE)).cast("decimal(38, 12)"),
+            units=(rows.bytes_billed.fill_null(0) / float(TEBIBYTE)).cast("decimal(38, 12)"),
+            hidden=ibis.ifelse(is_hidden.fill_null(False), 1, 0),
         )
 
     def _in_month(self, rows: ir.Table) -> ir.Table:
-        return rows.filter(billing_period(rows["at"], self.days, self.billing.calendar) == self.month).drop("at")
+        mine = rows.filter(billing_period(rows["at"], self.days, self.billing.calendar) == self.month)
+        on = billing_day(mine["at"], self.days, self.billing.calendar)
+        return mine.mutate(on=on.cast("int32"), hidden=mine.hidden.cast("int64")).drop("at")
 
-    def _billed(self) -> dict[str, Decimal]:
+    def _billed(self) -> Iterable[dict[str, Any]]:
         """Return the vendor's money where it is there, else its units times the rate."""
         bill = self.tables["bill"].filter(self.tables["bill"].billing_period == self.month)
+        bill = bill.mutate(name=billed_as(bill.service, self.billing))
         money = bill.filter(bill.cost.notnull())
-        costs = {
-            row["currency"]: row["cost"]
-            for row in self.engine.rows(money.group_by("currency").agg(cost=money.cost.sum()))
-        }
+        keys = {"currency": money.currency, "service": money.name, "on": money.day}
+        costs = self.engine.rows(money.group_by(**keys).agg(cost=money.cost.sum()))
         if costs:
             return costs
         units = bill.filter(bill.units.notnull())
@@ -195,10 +257,51 @@ class _Month:
             "day", "account", "region", "service", "unit", "units"
         )
         priced = rated(owed, self.prices)
-        cost = (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
-        rows = priced.mutate(cost=cost)
-        found = self.engine.rows(rows.group_by("currency").agg(cost=rows.cost.sum()))
-        return {row["currency"]: row["cost"] for row in found if row["currency"] is not None}
+        rows = priced.mutate(cost=_money(priced), service=billed_as(priced.service, self.billing), on=priced.day)
+        found = self.engine.rows(rows.group_by("currency", "service", "on").agg(cost=rows.cost.sum()))
+        return [row for row in found if row["currency"] is not None]
+
+
+def _money(priced: ir.Table) -> ir.Value:
+    return (priced.units.cast("decimal(26, 12)") * priced.price.cast("decimal(20, 12)")).cast("decimal(28, 12)")
+
+
+def _give_reasons(days: list[DayBalance]) -> None:
+    """Say for each day and service of a source why it is not settled by what was metered."""
+    billed = [one for one in days if one.billed is not None]
+    last = max((one.day for one in billed), default=None)
+    names = {one.service for one in billed}
+    for one in days:
+        one.reason = _of_residual(one, last, names) or _of_adjustment(one)
+
+
+def _of_residual(one: DayBalance, last: date | None, names: set[str]) -> str:
+    if last is None:
+        return "no bill was read"
+    if one.billed is None and abs(one.charged) >= HALF_CENT:
+        if one.day > last:
+            return "not yet billed"
+        if one.service not in names:
+            return "unmapped service: no line of the bill has its name"
+        return "no line of the bill on this day"
+    residual = (one.billed or ZERO) - one.charged
+    if abs(residual) < HALF_CENT:
+        return ""
+    if not one.charged:
+        return f"billed and not charged: run `costlens sync --since {one.day}`"
+    return "rounding" if abs(residual) <= CENT else "the bill was restated after the day was priced: sync again"
+
+
+def _of_adjustment(one: DayBalance) -> str:
+    if one.beside and not one.metered:
+        return "on the bill only: nothing of it is metered"
+    if one.hidden:
+        return f"bytes of {one.hidden:,} jobs are hidden (row-level security): priced from the bill"
+    if abs(one.adjusted) < HALF_CENT:
+        return ""
+    if abs(one.adjusted) <= abs(one.charged) * ROUNDING_SHARE:
+        return "rounding of the vendor's units and rates"
+    return "credits, discounts or prices that only the bill knows"
 
 
 #: Why money is charged that is not metered.
