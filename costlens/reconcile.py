@@ -225,7 +225,9 @@ class _Month:
     def _bytes(self) -> ir.Table:
         """Return the jobs billed by bytes; those whose bytes are hidden are counted, though nothing can be metered for them."""
         rows = self.tables["queries"]
-        rows = rows.filter((rows.pool_kind == "on-demand") & (rows.bytes_billed.notnull() | rows.bytes_scanned.isnull()))
+        rows = rows.filter(
+            (rows.pool_kind == "on-demand") & (rows.bytes_billed.notnull() | rows.bytes_scanned.isnull())
+        )
         is_hidden = rows.bytes_billed.isnull() & (rows.status == "success") & ~rows.from_cache.fill_null(False)
         return rows.select(
             "day",

@@ -99,9 +99,9 @@ class _Beside:
 
 def report(ledger: Ledger, snapshot: Snapshot, question: Question) -> Answer:
     """Answer a question from one snapshot; raises UsageError for a month that cannot be or that has nothing."""
-    before = _month_before(question.month)
+    before = month_before(question.month)
     with Engine() as engine:
-        days = range(day_number(_first(before)) - 1, day_number(month_end(question.month)) + 2)
+        days = range(day_number(first_day(before)) - 1, day_number(month_end(question.month)) + 2)
         rows = ledger.table("daily", snapshot, engine, source=question.source, days=days)
         rows = with_team(
             engine, rows.filter(rows.billing_period.isin([question.month, before])), ledger.estate(snapshot)
@@ -255,7 +255,7 @@ def _is_whole(engine: Engine, rows: ir.Table, month: str) -> bool:
     """Tell whether a month has charges from its first day on: part of a month is nothing to compare with."""
     mine = rows.filter(rows.billing_period == month)
     first = engine.rows(mine.aggregate(day=mine.day.min()))[0]["day"]
-    return first is not None and first <= day_number(_first(month))
+    return first is not None and first <= day_number(first_day(month))
 
 
 def _final_until(engine: Engine, rows: ir.Table) -> date | None:
@@ -286,20 +286,22 @@ def _nothing(ledger: Ledger, snapshot: Snapshot, engine: Engine, question: Quest
     return f"report: no charges{whose} in {question.month}: months with charges are {known}"
 
 
-def _first(month: str) -> date:
+def first_day(month: str) -> date:
+    """Return the first day of a month written as 2026-10; UsageError for what is none."""
     if not re.fullmatch(r"(19|20)\d{2}-(0[1-9]|1[0-2])", month):
         raise UsageError(f"report: {month!r} is no month: write it as 2026-10")
     return date(int(month[:4]), int(month[5:]), 1)
 
 
-def _month_before(month: str) -> str:
-    first = _first(month)
+def month_before(month: str) -> str:
+    """Return the month before, as YYYY-MM."""
+    first = first_day(month)
     return date.fromordinal(first.toordinal() - 1).strftime("%Y-%m")
 
 
 def month_end(month: str) -> date:
     """Return the first day after a month."""
-    return date.fromordinal(_first(month).toordinal() + 31).replace(day=1)
+    return date.fromordinal(first_day(month).toordinal() + 31).replace(day=1)
 
 
 def utc(at: datetime) -> datetime:

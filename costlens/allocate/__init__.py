@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from costlens.engine import Engine
     from costlens.estate import Estate
 
-__all__ = ["DIMENSIONS", "DRIVERS", "IDLE", "MEASURES", "Books", "Policy", "Rule", "Spread", "allocate", "changed", "policy_of"]
+__all__ = [
+    "DIMENSIONS",
+    "DRIVERS",
+    "IDLE",
+    "MEASURES",
+    "Books",
+    "Policy",
+    "Rule",
+    "Spread",
+    "allocate",
+    "changed",
+    "policy_of",
+]
 
 #: What a line is told apart by. `kind`: direct, idle, shared, unattributed, bill; `rule`: the words of the policy that made it;
 #: `origin_team`: whose the money was before; `method`: of attribution.
@@ -77,9 +89,9 @@ def allocate(books: Books, policy: Policy, engine: Engine) -> ir.Table:
     rows = rows.drop(*(name for name in rows.columns if name.endswith("_right")))
     rows = with_team(engine, rows, books.estate)
     rows = rows.mutate(spread_by=rule_number(rows, policy))
-    grouped = rows.group_by(*(n for n in DIMENSIONS if n not in ("kind", "rule", "origin_team")), "how", "spread_by").agg(
-        **{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES}
-    )
+    grouped = rows.group_by(
+        *(n for n in DIMENSIONS if n not in ("kind", "rule", "origin_team")), "how", "spread_by"
+    ).agg(**{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES})
     rows = steps(grouped, "charged")
     rules = numbered(policy)
     shares = _weights(rows, rules, engine)

@@ -18,6 +18,7 @@ from costlens.engine import Engine
 from costlens.errors import LedgerError, Problem, UsageError
 from costlens.estate import Estate
 from costlens.ledger import anomalies as _anomaly_tables  # noqa: F401 (its tables belong to the ledger's metadata)
+from costlens.ledger import closes as _close_tables  # noqa: F401 (likewise)
 from costlens.ledger import jobs as _job_tables  # noqa: F401
 from costlens.ledger import outbox as _outbox_tables  # noqa: F401
 from costlens.ledger import partitions, snapshots

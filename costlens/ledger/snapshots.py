@@ -140,6 +140,11 @@ def load_estate(database: Database, digest: str | None) -> Estate:
         return Estate()
     with database.read() as connection:
         body = connection.execute(sa.select(estates.c.body).where(estates.c.digest == digest)).scalar_one()
+    return estate_of(body)
+
+
+def estate_of(body: Mapping[str, Any]) -> Estate:
+    """Return an estate from its JSON."""
     return Estate(
         assets=tuple(_value(Asset, row) for row in body["assets"]),
         ownership=tuple(_value(Ownership, row) for row in body["ownership"]),

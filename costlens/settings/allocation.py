@@ -20,7 +20,9 @@ class SpreadSettings(BaseModel):
 
     model_config = _STRICT
 
-    by: Driver | None = Field(default=None, description="What it is spread by; `separate` = it stays a line of its own.")
+    by: Driver | None = Field(
+        default=None, description="What it is spread by; `separate` = it stays a line of its own."
+    )
     shares: dict[str, Decimal] | None = Field(default=None, description="Team -> its share; their sum is the whole.")
     team: str | None = Field(default=None, description="The one team that pays it all.")
     among: list[str] = Field(default_factory=list, description="Only these teams; default all that pay anything.")

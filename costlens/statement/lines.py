@@ -101,8 +101,7 @@ def _allot(
 ) -> None:
     """Give `total` (by default the rounded sum) out over members, level by level."""
     if not levels:
-        for n, cents in zip(members, rounded([lines[n].cost for n in members], total), strict=True):
-            found[n] = cents
+        found.update(zip(members, rounded([lines[n].cost for n in members], total), strict=True))
         return
     groups: dict[str, list[int]] = defaultdict(list)
     for n in members:
@@ -122,9 +121,10 @@ def of_row(row: Mapping[str, Any]) -> Line:
     """Return a line that was stored with `as_row`; columns of a newer version are left out."""
     decimals = {*AMOUNTS, "cents"}
     known = {field.name for field in fields(Line)}
-    return Line(
-        **{name: Decimal(value) if name in decimals else value for name, value in row.items() if name in known}
-    )
+    values: dict[str, Any] = {
+        name: Decimal(value) if name in decimals else value for name, value in row.items() if name in known
+    }
+    return Line(**values)
 
 
 def _stored(value: Any) -> Any:

@@ -73,13 +73,13 @@ def test_the_bill_of_the_answer_is_the_total_by_whatever_one_asks(demo: tuple[Pa
     billed = sum((Decimal(str(answer[source]["billed_total"])) for source in SOURCES), Decimal(0))
     for by in BY:
         assert total(report(demo, "--by", by, "--format", "csv")) == billed.quantize(Decimal("0.01")), by
-    parts = [report(demo, "--source", source, "--format", "csv") for source in SOURCES]
+    parts = [report(demo, "--by", "team", "--source", source, "--format", "csv") for source in SOURCES]
     assert sum(map(total, parts)) == billed.quantize(Decimal("0.01"))
 
 
 def test_what_is_exported_is_what_is_reported(demo: tuple[Path, str], tmp_path: Path) -> None:
     """Charges and daily, in both forms of file, give each team what the report says, to the cent."""
-    reported = {row["team"]: Decimal(row["cost"]) for row in lines(report(demo, "--format", "csv"))}
+    reported = {row["team"]: Decimal(row["cost"]) for row in lines(report(demo, "--by", "team", "--format", "csv"))}
     for table in ("charges", "daily"):
         for ending in ("parquet", "csv"):
             out = tmp_path / f"{table}.{ending}"
@@ -97,7 +97,7 @@ def test_what_is_exported_is_what_is_reported(demo: tuple[Path, str], tmp_path: 
 def test_daily_can_be_asked_by_team(demo: tuple[Path, str]) -> None:
     query = "select team, sum(cost) as cost from daily where billing_period = '2026-10' and team = 'growth' group by 1"
     row = json.loads(said("sql", "--config", str(demo[0]), query, "--format", "json"))
-    reported = {row["team"]: Decimal(row["cost"]) for row in lines(report(demo, "--format", "csv"))}
+    reported = {row["team"]: Decimal(row["cost"]) for row in lines(report(demo, "--by", "team", "--format", "csv"))}
     assert abs(Decimal(row["cost"]) - reported["growth"]) < Decimal("0.01")
 
 

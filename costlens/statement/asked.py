@@ -1,0 +1,68 @@
+"""Answers what is asked of statements with a configuration and an open ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from costlens.allocate import changed
+from costlens.allocate.configured import policy_from
+from costlens.settings.budgets import Settings as BudgetSettings
+from costlens.statement.forms import FORMS, printed
+from costlens.statement.gather import Ask, check_team, gather
+
+if TYPE_CHECKING:
+    from costlens.config import Config
+    from costlens.ledger import Ledger
+    from costlens.statement.build import Facts
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One statement in one form."""
+
+    month: str
+    team: str | None = None
+    source: str | None = None
+    form: str = "table"
+    as_of: datetime | None = None
+    policy: str | None = None
+    """Changes to the configured policy; the month is then shown live, also where it is closed."""
+    suffix: str = ""
+    """Of the file that it goes to."""
+
+
+def ask(config: Config, month: str, as_of: datetime | None = None, policy: str | None = None) -> Ask:
+    """Return what to gather for a month."""
+    stated = policy_from(config)
+    return Ask(
+        month,
+        changed(stated, policy) if policy else stated,
+        config.section(BudgetSettings),
+        _end_of(as_of),
+        live=policy is not None,
+    )
+
+
+def facts_of(config: Config, ledger: Ledger, wanted: Ask) -> Facts:
+    """Return the facts of a month."""
+    if wanted.as_of is not None:
+        return gather(ledger, wanted)
+    return ledger.read(lambda snapshot: gather(ledger, wanted, snapshot))
+
+
+def printed_statement(config: Config, ledger: Ledger, asked: Asked) -> bytes:
+    """Return a statement as it is printed."""
+    facts = facts_of(config, ledger, ask(config, asked.month, asked.as_of, asked.policy))
+    known = sorted({line.source for line in facts.lines})
+    check_team(facts, asked.team, asked.source, known)
+    return printed(ledger, facts, FORMS[asked.form], asked.team, asked.source)
+
+
+def _end_of(as_of: datetime | None) -> datetime | None:
+    """Return an instant in UTC; a day without a time is meant to its end."""
+    if as_of is None:
+        return None
+    at = as_of.replace(tzinfo=timezone.utc)
+    return at + timedelta(days=1) if at.time() == datetime.min.time() else at

@@ -1,0 +1,57 @@
+"""The forms of a statement: what writes each, and the documents of a closed month, which are kept from their first printing on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from costlens.ledger import closes
+
+if TYPE_CHECKING:
+    from costlens.ledger import Ledger
+    from costlens.statement.build import Facts
+    from costlens.statement.model import Statement
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to write a statement: a function of a module that is imported when it is wanted."""
+
+    name: str
+    module: str
+    function: str
+    suffix: str
+    media_type: str
+    is_binary: bool = False
+
+    def render(self, statement: Statement) -> bytes:
+        """Return the statement in this form."""
+        write: Callable[[Statement], str | bytes] = getattr(import_module(self.module), self.function)
+        made = write(statement)
+        return made if isinstance(made, bytes) else made.encode()
+
+
+FORMS = {
+    form.name: form
+    for form in (
+        Form("table", "costlens.statement.text", "as_table", "txt", "text/plain"),
+        Form("csv", "costlens.statement.data", "as_csv", "csv", "text/csv"),
+        Form("json", "costlens.statement.data", "as_json", "json", "application/json"),
+    )
+}
+
+
+def printed(ledger: Ledger, facts: Facts, form: Form, team: str | None, source: str | None) -> bytes:
+    """Return a statement in a form; of a closed month the same bytes every time, whatever became of ledger and code since."""
+    from costlens.statement.build import statement
+
+    if facts.closed is None:
+        return form.render(statement(facts, team, source))
+    record = next(one for one in closes.records(ledger.database) if one.id == facts.closed.number)
+    name = "/".join((form.name, team or "", source or ""))
+    kept = closes.document(ledger.database, record, name)
+    if kept is not None:
+        return kept
+    return closes.keep_document(ledger.database, record, name, form.render(statement(facts, team, source)))

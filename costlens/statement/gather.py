@@ -1,0 +1,176 @@
+"""Gathers all that a month's statements are made of: from the close where it is closed, else from one snapshot of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costlens.allocate import Policy
+from costlens.budgets import budget_states
+from costlens.engine import Engine
+from costlens.errors import UsageError
+from costlens.ledger import closes
+from costlens.reading import day_number
+from costlens.reconcile import reconcile
+from costlens.report import first_day, month_before
+from costlens.settings.budgets import Settings as BudgetSettings
+from costlens.statement.books import month_lines
+from costlens.statement.build import Facts
+from costlens.statement.corrections import corrections
+from costlens.statement.lines import ZERO, Line, in_cents, of_row
+from costlens.statement.model import Budget, Closed
+from costlens.statement.stored import balances_of, budgets_of
+
+if TYPE_CHECKING:
+    from costlens.ledger import Ledger, Snapshot
+    from costlens.ledger.closes import Close
+
+#: DuckDB's part of the memory that a statement may take.
+MEMORY = "600MB"
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What statements are asked for."""
+
+    month: str
+    policy: Policy
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
+    as_of: datetime | None = None
+    """As it was known then; None = now."""
+    live: bool = False
+    """From the ledger, also where the month is closed: to see what another policy makes of it."""
+
+
+def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
+    """Return the facts of a month; raises UsageError where there are no charges in it."""
+    first_day(ask.month)
+    shut = closes.closed(closes.records(ledger.database), ask.as_of)
+    if ask.month in shut and not ask.live:
+        return frozen(ledger, shut[ask.month])
+    found = snapshot or ledger.snapshot(as_of=ask.as_of)
+    with Engine(memory=MEMORY) as engine:
+        own = month_lines(ledger, found, engine, ask.month, ask.policy)
+        more = () if ask.live else corrections(ledger, found, engine, ask.month, shut)
+        if not own and not more:
+            raise UsageError(_nothing(ledger, found, engine, ask))
+        lines = in_cents((*own, *more)) if more else own
+        before = _before(ledger, found, engine, ask, shut)
+        span = _span(ledger, found, engine, ask.month)
+        balances = reconcile(ledger, found, engine, ask.month, None)
+    return Facts(
+        month=ask.month,
+        lines=lines,
+        before=before,
+        policy=tuple(ask.policy.words()),
+        balances=balances,
+        snapshot=found.id,
+        as_of=found.as_of,
+        final_until=span.final_until,
+        charged_until=span.charged_until,
+        budgets=_budgets(ledger, found, ask, lines),
+        problems=sum(problem.count for problem in ledger.problems(found)),
+    )
+
+
+def frozen(ledger: Ledger, close: Close) -> Facts:
+    """Return the facts of a closed month as they were closed; LedgerError where a line was changed since."""
+    body = close.content()
+    return Facts(
+        month=close.month,
+        lines=tuple(of_row(row) for row in closes.lines_of(ledger.database, close)),
+        before=None if body["before"] is None else tuple(of_row(row) for row in body["before"]),
+        policy=tuple(body["policy_words"]),
+        balances=balances_of(body["balances"]),
+        snapshot=close.snapshot or 0,
+        as_of=datetime.fromisoformat(body["as_of"]),
+        final_until=_date(body["final_until"]),
+        charged_until=_date(body["charged_until"]),
+        budgets=budgets_of(body["budgets"]),
+        closed=Closed(close.id, close.at, close.who, close.hash, close.reason),
+        problems=body["problems"],
+    )
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _before(
+    ledger: Ledger, snapshot: Snapshot, engine: Engine, ask: Ask, shut: Mapping[str, Close]
+) -> tuple[Line, ...] | None:
+    """Return the lines of the month before as its own statement has them; None where it is not known from its first day on."""
+    month = month_before(ask.month)
+    if month in shut and not ask.live:
+        return tuple(of_row(row) for row in closes.lines_of(ledger.database, shut[month]))
+    first = day_number(first_day(month))
+    rows = ledger.table("daily", snapshot, engine, days=range(first - 1, first + 33), columns=("day", "billing_period"))
+    mine = rows.filter(rows.billing_period == month)
+    least = engine.rows(mine.aggregate(day=mine.day.min()))[0]["day"]
+    if least is None or least > first:
+        return None
+    return month_lines(ledger, snapshot, engine, month, ask.policy)
+
+
+@dataclass(frozen=True)
+class _Span:
+    final_until: date | None
+    charged_until: date | None
+
+
+def _span(ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str) -> _Span:
+    """Return the day from which charges are provisional, and the day after the last charge."""
+    import ibis
+
+    first = day_number(first_day(month))
+    rows = ledger.table(
+        "daily", snapshot, engine, days=range(first - 1, first + 33), columns=("day", "billing_period", "status")
+    )
+    mine = rows.filter(rows.billing_period == month)
+    is_open = ibis.ifelse(mine.status == "provisional", mine.day, ibis.null("int32"))
+    row = engine.rows(mine.aggregate(open=is_open.min(), last=mine.day.max()))[0]
+    if row["last"] is None:
+        return _Span(None, None)
+    until = row["open"] if row["open"] is not None else row["last"] + 1
+    return _Span(date.fromordinal(_EPOCH + until), date.fromordinal(_EPOCH + row["last"] + 1))
+
+
+def _budgets(ledger: Ledger, snapshot: Snapshot, ask: Ask, lines: tuple[Line, ...]) -> dict[str, tuple[Budget, ...]]:
+    """Return the budgets by currency; what a team spent is what its statement says, allocated money included."""
+    found: dict[str, list[Budget]] = {}
+    for state in budget_states(ledger, snapshot, ask.budgets, ask.month):
+        if state.period != "month":
+            spent = state.spent
+        else:
+            mine = [
+                line
+                for line in lines
+                if line.currency == state.currency
+                and getattr(line, state.kind, None) == state.key
+                and state.source in (None, line.source)
+            ]
+            spent = sum((line.cents for line in mine), ZERO)
+        name = state.key if state.period == "month" else f"{state.key} ({state.period})"
+        budget = Budget(name, state.kind, state.amount, spent.quantize(Decimal("0.01")), state.forecast)
+        found.setdefault(state.currency, []).append(budget)
+    return {currency: tuple(budgets) for currency, budgets in sorted(found.items())}
+
+
+def _nothing(ledger: Ledger, snapshot: Snapshot, engine: Engine, ask: Ask) -> str:
+    rows = ledger.table("daily", snapshot, engine, columns=("billing_period",))
+    months = [row["billing_period"] for row in engine.rows(rows.select("billing_period").distinct())]
+    known = ", ".join(sorted(month for month in months if month)) or "none"
+    return f"report: no charges in {ask.month}: months with charges are {known}"
+
+
+def check_team(facts: Facts, team: str | None, source: str | None, sources: list[str]) -> None:
+    """Raise UsageError for a team or a source that has nothing in the month."""
+    if source is not None and source not in sources:
+        raise UsageError(f"report: no source {source!r}: known are {', '.join(sources)}")
+    if team is not None and team not in facts.teams:
+        known = ", ".join(facts.teams) or "none"
+        raise UsageError(f"report: no charges of team {team!r} in {facts.month}: teams with charges are {known}")
