@@ -16,7 +16,7 @@ SOURCES = sorted(
 )
 #: Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = (
-    {"errors", "model", "estate", "tagging", "rounding", "__init__"},
+    {"errors", "model", "estate", "tagging", "startup", "rounding", "__init__"},
     {"engine", "connector", "orchestrator", "marks", "masking"},
     {
         "registry",

@@ -42,9 +42,9 @@ def caller() -> tuple[str | None, str | None]:
     """Return `path:line` of the innermost frame that is no library, and the version of that code; None = not known."""
     frame = sys._getframe(1)
     for _ in range(DEPTH):
-        place = _place(frame.f_code.co_filename)
-        if place is not None:
-            path, root = place
+        found = _place(frame.f_code.co_filename)
+        if found is not None:
+            path, root = found
             return f"{path}:{frame.f_lineno}", version(root)
         if frame.f_back is None:
             break
@@ -62,6 +62,12 @@ def _place(filename: str) -> tuple[str, str | None] | None:
     path = os.path.abspath(filename)  # noqa: PTH100  a string is all that is needed
     if path.startswith(_LIBRARIES):
         return None
+    return place(path)
+
+
+@lru_cache(maxsize=4096)
+def place(path: str) -> tuple[str, str | None]:
+    """Return an absolute path relative to its repository, and the repository; without one, relative to the current folder."""
     for folder in Path(path).parents:
         if (folder / ".git").exists():
             return Path(path).relative_to(folder).as_posix(), str(folder)

@@ -39,6 +39,10 @@ class Context:
     job: str | None = None
     step: str | None = None
     partition: str | None = None
+    line: str | None = None
+    """`path:line` of the code, where the orchestrator knows it and no frame of the user's issues the statement."""
+    version: str | None = None
+    """Commit of that code."""
 
     def tag(self) -> dict[str, Any]:
         """Return the fields of the tag (`costlens.tagging.codec`)."""
@@ -139,10 +143,29 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: attempt(None, _process.after_fork))
 
 
+#: What orchestrators know beyond the context that was entered: each is given it and returns it with what it knows.
+Refinement = Callable[["Context | None"], "Context | None"]
+_refinements: list[Refinement] = []
+
+
 def current() -> Context | None:
     """Return what the code that runs now is for, or None."""
     entry = _entry.get()
-    return _process.shared if entry is None else entry.context
+    context = _process.shared if entry is None else entry.context
+    for refinement in _refinements:
+        context = attempt(context, refinement, context)
+    return context
+
+
+def refine(refinement: Refinement) -> Callable[[], None]:
+    """Ask an orchestrator's own notion of what runs (a dbt node) at every statement; returns what ends it."""
+    _refinements.append(refinement)
+
+    def undo() -> None:
+        if refinement in _refinements:
+            _refinements.remove(refinement)
+
+    return undo
 
 
 def inherit(context: Context | None) -> None:

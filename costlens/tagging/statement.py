@@ -17,8 +17,18 @@ Subject = tuple[Context | None, str | None, str | None]
 def subject() -> Subject | None:
     """Return what the statement is for and where it is issued; None = nothing is known."""
     context = current()
-    line, version = caller() if is_wanted() else (None, None)
+    line, version = _code(context) if is_wanted() else (None, None)
     return (context, line, version) if context is not None or line else None
+
+
+def _code(context: Context | None) -> tuple[str | None, str | None]:
+    """Return `path:line` and version: of the user's frame, else what the orchestrator says; a dbt node is a file of its own."""
+    if context is not None and context.node:
+        return context.line, context.version
+    line, version = caller()
+    if line is None and context is not None:
+        return context.line, context.version or version
+    return line, version
 
 
 def query_tag(own: str | None) -> str | None:

@@ -34,6 +34,9 @@ class Environment:
     unpinned: frozenset[str] = frozenset()
     variables: Mapping[str, str] = field(default_factory=dict)
     java: bool = False
+    #: Variable that says where this environment's programs are; with one the tests themselves run in the main environment, and
+    #: constraints.txt does not hold here: an orchestrator has versions of its own.
+    beside: str | None = None
 
 
 ENVIRONMENTS = (
@@ -50,6 +53,18 @@ ENVIRONMENTS = (
         ("tests/integrations/test_spark.py",),
         java=True,
     ),
+    Environment(
+        "dbt",
+        (
+            "--reinstall-package=costlens",
+            ".[dbt]",
+            "dbt-core==1.11.16",
+            "dbt-snowflake==1.12.4",
+            "dbt-bigquery==1.12.1",
+        ),
+        ("tests/integrations/orchestrators/test_dbt.py",),
+        beside="COSTLENS_DBT",
+    ),
 )
 
 
@@ -62,10 +77,15 @@ def run(command: Sequence[str | Path], variables: Mapping[str, str] | None = Non
     subprocess.run(command, cwd=ROOT, env={**os.environ, **(variables or {})}, check=True)
 
 
-def find_uv() -> Path | None:
-    """Return the uv that is there, the checkout's own before the machine's; pip does where there is none."""
-    own, machine = ROOT / ".venv" / "bin" / "uv", shutil.which("uv")
-    return own if own.exists() else Path(machine) if machine else None
+def find_uv() -> Path:
+    """Return the uv that is there, the checkout's own before the machine's; it is installed where there is none."""
+    machine, beside = shutil.which("uv"), ROOT / ".venv-uv" / "bin" / "uv"
+    for uv in (ROOT / ".venv" / "bin" / "uv", *([Path(machine)] if machine else []), beside):
+        if uv.exists():
+            return uv
+    run([sys.executable, "-m", "venv", beside.parents[1]])
+    run([beside.with_name("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+    return beside
 
 
 def constraints(environment: Environment, folder: Path) -> Path:
@@ -80,14 +100,10 @@ def install(environment: Environment) -> Path:
     """Make the environment, or bring it up to date, and return its Python."""
     folder = ROOT / f".venv-{environment.name}"
     python, uv = folder / "bin" / "python", find_uv()
-    if not python.exists() or (uv is None and not (folder / "bin" / "pip").exists()):
-        run([sys.executable, "-m", "venv", folder])
-    pinned = constraints(environment, folder)
-    if uv:
-        installer: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
-    else:
-        installer = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*installer, "--constraint", pinned, *environment.packages])
+    if not python.exists():
+        run([uv, "venv", "--quiet", "--python", sys.executable, folder])
+    pinned = [] if environment.beside else ["--constraint", constraints(environment, folder)]
+    run([uv, "pip", "install", "--quiet", "--python", python, *pinned, *environment.packages])
     return python
 
 
@@ -106,7 +122,10 @@ def check_environment(environment: Environment) -> None:
     if environment.java:
         check_java()
     python = install(environment)
-    run([python, *PYTEST, *environment.tests], environment.variables)
+    if environment.beside:
+        run([sys.executable, *PYTEST, *environment.tests], {environment.beside: str(python.parent)})
+    else:
+        run([python, *PYTEST, *environment.tests], environment.variables)
 
 
 def drivers() -> list[str]:
@@ -115,14 +134,8 @@ def drivers() -> list[str]:
 
 
 def check_driver(name: str) -> None:
-    """Run one environment of the driver matrix; it is made with uv, which is installed when it is not there."""
-    uv = ROOT / ".venv" / "bin" / "uv"
-    if not uv.exists():
-        uv = ROOT / ".venv-uv" / "bin" / "uv"
-    if not uv.exists():
-        run([sys.executable, "-m", "venv", uv.parents[1]])
-        run([uv.with_name("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
-    run(["sh", MATRIX, name], {"UV": str(uv), "PYTHON": sys.executable})
+    """Run one environment of the driver matrix; it is made with uv."""
+    run(["sh", MATRIX, name], {"UV": str(find_uv()), "PYTHON": sys.executable})
 
 
 def check(name: str) -> str | None:

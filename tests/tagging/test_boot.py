@@ -79,7 +79,7 @@ def test_disabled(wire: Wire, script: Path) -> None:
 
 def test_the_users_own_sitecustomize_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('mine')")
-    code = "import sys, sitecustomize; print(sitecustomize.__file__, 'costlens.tagging' in sys.modules)"
+    code = "import sys, sitecustomize; print(sitecustomize.__file__, 'costlens.startup' in sys.modules)"
     variables = environment({**os.environ, "PYTHONPATH": str(tmp_path)})
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables)
     assert done.stdout == f"mine\n{tmp_path / 'sitecustomize.py'} True\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from costlens.tagging import caller
+from costlens.tagging import caller, statement
+from costlens.tagging.context import Context, refine
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +94,21 @@ def test_outside_a_repository_the_path_is_from_the_working_folder(
     monkeypatch.chdir(tmp_path)
     assert caller._place(str(tmp_path / "job.py")) == ("job.py", None)
     assert caller._place("/srv/elsewhere/job.py") == ("/srv/elsewhere/job.py", None)
+
+
+def test_a_dbt_node_is_a_file_of_its_own() -> None:
+    node = Context(node="model.p.x", line="models/x.sql:1", version="abc")
+    undo = refine(lambda _: node)
+    assert statement.subject() == (node, "models/x.sql:1", "abc")
+    undo()
+
+
+def test_what_the_orchestrator_knows_stands_where_no_frame_is_the_users() -> None:
+    known = Context(assets=("a/b",), line="dags/nightly.py:7", version="abc")
+    undo = refine(lambda _: known)
+    (line,) = [found[1] for found in [statement.subject()] if found]
+    assert (line or "").startswith("tests/tagging/test_caller.py:")
+    with ThreadPoolExecutor(1) as pool:  # all frames of its thread are the standard library's
+        found = pool.submit(statement.subject).result()
+    undo()
+    assert found == (known, "dags/nightly.py:7", "abc")

@@ -13,13 +13,14 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from costlens import asset
-from costlens.tagging import Context, current, inherit
+from costlens.tagging import Context, context, current, inherit
 from costlens.tagging.context import CARRIER, carrier, decode
 
 KEYS = st.text(min_size=1, max_size=60)
@@ -272,3 +273,23 @@ def test_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     with asset("a"):
         assert current() is None
     assert CARRIER not in os.environ
+
+
+def test_an_orchestrator_says_what_runs_within_what_was_entered() -> None:
+    undo = context.refine(lambda outer: replace(outer or Context(), node="model.p.x"))
+    with asset("a/b", team="growth"):
+        assert current() == Context(assets=("a/b",), team="growth", origin="py", node="model.p.x")
+    assert current() == Context(node="model.p.x")
+    undo()
+    undo()
+    assert current() is None
+
+
+def test_a_refinement_that_fails_leaves_what_was_entered() -> None:
+    def broken(_: Context | None) -> Context | None:
+        raise RuntimeError
+
+    undo = context.refine(broken)
+    with asset("a/b"):
+        assert current() == Context(assets=("a/b",), origin="py")
+    undo()

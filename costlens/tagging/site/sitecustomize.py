@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 with contextlib.suppress(ImportError):  # an interpreter that has no CostLens runs as it is
-    from costlens.tagging import instrument
+    from costlens.startup import watch
 
-    instrument()
+    watch()
 
 sys.path[:] = [folder for folder in sys.path if folder != str(Path(__file__).parent)]
 _ours = sys.modules.pop("sitecustomize", None)
