@@ -6,6 +6,7 @@ CostLensError
  │   └─ ViewUnavailable   one view may not be read; the rest goes on
  ├─ LedgerError        lake or database cannot be used
  │   ├─ LeaseLost         another run took over; nothing was written
+ │   ├─ LeaseHeld         another run has it; wait
  │   └─ LedgerEmpty       nothing was synced yet
  └─ UsageError         the command was asked for something that cannot be
 """
@@ -45,6 +46,13 @@ class LedgerError(CostLensError):
 
 class LeaseLost(LedgerError):
     """Another run holds the commit lease; this one wrote nothing that counts."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)
+
+
+class LeaseHeld(LedgerError):
+    """Another run holds the lease and did not give it back in time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=False)

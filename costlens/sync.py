@@ -23,7 +23,7 @@ from costlens.ledger.leases import holder_name
 from costlens.orchestration import estate_of
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.typed import Problems, typed
-from costlens.windows import DEEP_SUFFIX, SLICE, Window, slices, window_of
+from costlens.windows import DEEP_SUFFIX, GAP_SINCE, GAP_UNTIL, Part, Window, gaps_of, parts, window_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -39,6 +39,8 @@ BACK_FILL = timedelta(days=365)
 EXPORT_START = datetime(2015, 1, 1, tzinfo=timezone.utc)
 
 Echo = Callable[[str], None]
+#: Asked between two commits whether there shall be no more.
+Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -85,54 +87,68 @@ class Summary:
 
 
 def sync(
-    config: Config, ledger: Ledger, connector: Connector, request: Request, echo: Echo = lambda line: None
+    config: Config,
+    ledger: Ledger,
+    connector: Connector,
+    request: Request,
+    echo: Echo = lambda line: None,
+    stop: Stop = lambda: False,
 ) -> Summary:
-    """Pull one source and commit a new state of the ledger; long windows go in slices, each committed.
+    """Pull one source and commit a new state of the ledger; long windows go in parts, the newest first, each committed.
 
-    May be killed at any instant and run again: what was not committed never happened.
+    May be killed at any instant and run again: what was not committed never happened, and what older days were still to be
+    read is known to the next sync. `echo` is told of each part.
     """
     summary = Summary(connector.settings.name)
     estate = estate_of(config, ledger)
     keep = kept_keys(estate, config.section(AttributionSettings))
     seen = exported.look(connector)
-    for windows in _plan(ledger, connector, request, seen):
+    lost: set[str] = set()  # views that could not be read: their older days wait too, or nobody would know of the newer
+    for number, part in enumerate(_plan(ledger, connector, request, seen)):
+        if number and stop():
+            break
+        windows = {name: window for name, window in part.windows.items() if name not in lost}
+        if number and not windows:
+            continue
         with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine() as engine:
             with reader(connector, engine) as (read, problems):
                 staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
                 staged.problems.extend(problems())
-            booked = _commit(config, ledger, connector, engine, staged, estate, request, seen)
+            cursors = _cursors(ledger, staged, part)
+            booked = _commit(config, ledger, connector, engine, staged, estate, request, seen, cursors, number == 0)
+        lost |= windows.keys() - staged.windows.keys()
         _add(summary, staged, booked)
         if len(windows) and request.since is None and booked.snapshot is not None:
-            echo(f"{connector.settings.name}: read until {max(w.until for w in windows.values()):%Y-%m-%d %H:%M} UTC")
+            echo(f"{connector.settings.name}: {_read(windows)}")
     return summary
 
 
-def _plan(
-    ledger: Ledger, connector: Connector, request: Request, seen: exported.Seen
-) -> Iterator[Mapping[str, Window]]:
-    """Yield the windows of each commit."""
+def _read(windows: Mapping[str, Window]) -> str:
+    since, until = min(w.since for w in windows.values()), max(w.until for w in windows.values())
+    return f"read from {since:%Y-%m-%d %H:%M} until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _plan(ledger: Ledger, connector: Connector, request: Request, seen: exported.Seen) -> list[Part]:
+    """Return the windows of each commit."""
     source = connector.settings.name
     money = {view.name for view in connector.views if view.pull == "monthly"}  # a month of it is a few rows
     first = request.since or (EXPORT_START if connector.settings.export else request.now - BACK_FILL)
     whole = Window(_midnight(first), request.now, is_deep=True)
+    if connector.settings.export:
+        of_files = {} if request.repair else exported.windows_of(connector, _exports(ledger, source), seen, whole)
+        return [Part({view.name: whole for view in connector.views} if request.repair else of_files, {})]
+    cursors = _known(ledger, source)
     if request.repair:
         windows = {view.name: whole for view in connector.views}
-    elif connector.settings.export:
-        windows = exported.windows_of(connector, _exports(ledger, source), seen, whole)
     else:
-        cursors = {feed: at for (name, feed), at in ledger.cursors().items() if name == source}
         found = {view.name: window_of(view, cursors, request.now, first) for view in connector.views}
         windows = {name: window for name, window in found.items() if window is not None}
-    longest = max((windows[name].until - windows[name].since for name in windows.keys() - money), default=timedelta(0))
-    if connector.settings.export or longest <= SLICE:
-        yield windows
-        return
-    for part in slices(Window(min(window.since for window in windows.values()), request.now)):
-        yield {
-            name: Window(max(window.since, part.since), min(window.until, part.until), window.is_deep)
-            for name, window in windows.items()
-            if window.since < part.until and window.until > part.since
-        }
+    gaps = {feed: gap for feed, gap in gaps_of(cursors).items() if any(view.name == feed for view in connector.views)}
+    return parts(windows, gaps, money)
+
+
+def _known(ledger: Ledger, source: str) -> dict[str, datetime]:
+    return {feed: at for (name, feed), at in ledger.cursors().items() if name == source}
 
 
 def _exports(ledger: Ledger, source: str) -> exported.Seen:
@@ -169,6 +185,8 @@ def _commit(
     estate: Estate,
     request: Request,
     seen: exported.Seen,
+    cursors: dict[tuple[str, str], datetime],
+    is_first: bool,
 ) -> Booked:
     run_id = uuid.uuid4().hex
     with ledger.write(run_id, holder_name()) as writer:
@@ -177,27 +195,40 @@ def _commit(
         booked = books.enter(staged, None if request.repair else files)
         booked.snapshot = writer.commit(
             as_of=request.as_of,
-            cursors=_cursors(staged),
-            problems=_problems(ledger, staged, booked),
+            cursors=cursors,
+            problems=_problems(ledger, staged, booked, is_first),
             estate=estate,
             info=booked.info,
         ).id
     return booked
 
 
-def _cursors(staged: Staged) -> dict[tuple[str, str], datetime]:
-    moved = {(staged.source, feed): window.until for feed, window in staged.windows.items()}
-    deep = {(staged.source, feed + DEEP_SUFFIX): w.until for feed, w in staged.windows.items() if w.is_deep}
-    return {**moved, **deep}
+def _cursors(ledger: Ledger, staged: Staged, part: Part) -> dict[tuple[str, str], datetime]:
+    """Return where each feed that was read then stands: no cursor goes back, and what is left unread is written down."""
+    known = _known(ledger, staged.source)
+    moved: dict[str, datetime] = {}
+    for feed, window in staged.windows.items():
+        names = (feed, feed + DEEP_SUFFIX) if window.is_deep else (feed,)
+        moved |= {name: max(window.until, known.get(name, window.until)) for name in names}
+        gap = part.gaps.get(feed)
+        if gap or feed + GAP_SINCE in known:
+            moved |= {
+                feed + GAP_SINCE: gap.since if gap else window.since,
+                feed + GAP_UNTIL: gap.until if gap else window.since,
+            }
+    return {(staged.source, name): at for name, at in moved.items()}
 
 
-def _problems(ledger: Ledger, staged: Staged, booked: Booked) -> list[Problem]:
-    """Keep the problems of what was not read this time; a view that was read anew speaks for itself."""
+def _problems(ledger: Ledger, staged: Staged, booked: Booked, is_first: bool) -> list[Problem]:
+    """Keep the problems of what was not read this time; a view that was read anew speaks for itself.
+
+    The later parts of a sync add to what the first one found.
+    """
     try:
         known = ledger.problems()
     except LedgerEmpty:
         known = ()
-    read = {feed for feed, window in staged.windows.items() if window.is_deep}
+    read = {feed for feed, window in staged.windows.items() if window.is_deep and is_first}
     kept = [
         problem
         for problem in known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,10 +19,14 @@ HOUR = timedelta(hours=1)
 DEEP = timedelta(days=3)
 DEEP_EVERY = timedelta(days=1)
 MONTHLY_EVERY = timedelta(hours=6)
-SLICE = timedelta(days=7)
+#: What one commit reads at most. A sync that comes once a day reads six days back: it is not cut.
+SLICE = timedelta(days=4)
+UNCUT = timedelta(days=6)
 #: Until this day of the month the month before is read again: vendors restate money until their books close.
 LAST_MONTH_UNTIL_DAY = 10
 DEEP_SUFFIX = ":deep"
+#: Cursors of a feed that say between when it was not read yet: the newest days come first, the older ones follow.
+GAP_SINCE, GAP_UNTIL = ":gap-since", ":gap-until"
 
 
 #: Column that says when a fact was; a fact table without one here counts by whole days.
@@ -80,12 +84,74 @@ def _today(view: View, cursors: Mapping[str, datetime], now: datetime) -> Window
 
 
 def slices(window: Window, size: timedelta = SLICE) -> Iterator[Window]:
-    """Cut a long window into resumable parts, oldest first, at midnights UTC."""
-    since = window.since
-    while since < window.until:
-        until = min(_midnight(since) + size, window.until)
+    """Cut a long window at midnights UTC, newest first."""
+    until = window.until
+    while until > window.since:
+        first = _midnight(until)
+        since = max(first - size + (timedelta(days=1) if first < until else timedelta(0)), window.since)
         yield Window(since, until, window.is_deep)
-        since = until
+        until = since
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one commit of a sync reads, by feed, and what of each feed is then still to be read."""
+
+    windows: Mapping[str, Window]
+    gaps: Mapping[str, Window]
+
+
+def gaps_of(cursors: Mapping[str, datetime]) -> dict[str, Window]:
+    """Return, by feed, what an earlier sync began and did not come to read."""
+    found = {}
+    for name, since in cursors.items():
+        feed = name.removesuffix(GAP_SINCE)
+        until = cursors.get(feed + GAP_UNTIL)
+        if feed != name and until is not None and since < until:
+            found[feed] = Window(since, until, is_deep=True)
+    return found
+
+
+def parts(windows: Mapping[str, Window], gaps: Mapping[str, Window], uncut: Collection[str] = ()) -> list[Part]:
+    """Cut what is to be read into commits, newest first; what was left unread before comes last.
+
+    `uncut` are feeds that are cut where others are, and no reason to cut: a month of them is a few rows.
+    """
+    wanted: dict[str, list[Window]] = {feed: [window] for feed, window in windows.items()}
+    for feed, gap in gaps.items():
+        until = min(gap.until, windows[feed].since) if feed in windows else gap.until
+        if gap.since < until:
+            wanted.setdefault(feed, []).append(Window(gap.since, until, is_deep=True))
+    spans = [window for feed, found in wanted.items() for window in found if feed not in uncut]
+    if not any(window.until - window.since > UNCUT for window in spans) and all(
+        len(found) == 1 for found in wanted.values()
+    ):
+        return [Part({feed: found[0] for feed, found in wanted.items()}, {})]
+    every = [window for found in wanted.values() for window in found]
+    whole = Window(min(window.since for window in every), max(window.until for window in every))
+    cut = [{feed: _hull(found, part) for feed, found in wanted.items()} for part in slices(whole)]
+    read = [{feed: window for feed, window in part.items() if window} for part in cut]
+    read = [part for part in read if part]
+    return [Part(part, _left(read[number + 1 :])) for number, part in enumerate(read)]
+
+
+def _hull(found: Sequence[Window], part: Window) -> Window | None:
+    """Return the one window that holds what is wanted of a part, None for nothing."""
+    inside = [window for window in found if window.since < part.until and window.until > part.since]
+    if not inside:
+        return None
+    since, until = min(window.since for window in inside), max(window.until for window in inside)
+    return Window(max(since, part.since), min(until, part.until), any(window.is_deep for window in inside))
+
+
+def _left(later: Sequence[Mapping[str, Window]]) -> dict[str, Window]:
+    """Return, by feed, from when until when the parts that are still to come read."""
+    left: dict[str, Window] = {}
+    for part in later:
+        for feed, window in part.items():
+            known = left.get(feed, window)
+            left[feed] = Window(min(known.since, window.since), max(known.until, window.until), is_deep=True)
+    return left
 
 
 def within(rows: ir.Table, table: str, window: Window) -> ir.BooleanValue:

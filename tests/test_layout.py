@@ -39,8 +39,8 @@ LAYERS = (
     {"book", "render"},
     {"orchestration", "statement"},
     {"focus"},
-    {"sync"},
-    {"check"},
+    {"alerts", "sync"},
+    {"check", "service", "status"},
     {"commands"},
 )
 CONNECTOR_MAY_IMPORT = {"connector", "orchestrator", "model", "estate", "errors", "masking", "tagging"}

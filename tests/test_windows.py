@@ -6,9 +6,11 @@ import itertools
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from costlens.connector import View
-from costlens.windows import DEEP_SUFFIX, Window, slices, window_of
+from costlens.windows import DEEP_SUFFIX, GAP_SINCE, GAP_UNTIL, Part, Window, gaps_of, parts, slices, window_of
 
 NOW = datetime(2026, 11, 23, 10, 20, tzinfo=timezone.utc)
 FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -95,10 +97,70 @@ def test_money_is_read_for_the_month_and_until_the_tenth_for_the_month_before() 
     assert window.since == datetime(2026, 9, 30, tzinfo=timezone.utc)
 
 
-def test_slices_cover_the_window_without_gap_or_overlap() -> None:
+def test_slices_cover_the_window_newest_first_without_gap_or_overlap() -> None:
     whole = Window(FIRST + timedelta(hours=5), NOW)
-    parts = list(slices(whole))
-    assert parts[0].since == whole.since
-    assert parts[-1].until == whole.until
-    assert all(before.until == after.since for before, after in itertools.pairwise(parts))
-    assert all(part.until - part.since <= timedelta(days=7) for part in parts)
+    cut = list(slices(whole))
+    assert cut[0].until == whole.until
+    assert cut[-1].since == whole.since
+    assert all(before.since == after.until for before, after in itertools.pairwise(cut))
+    assert all(part.until - part.since <= timedelta(days=4) for part in cut)
+
+
+@pytest.mark.parametrize("hours", [1, 6, 24, 47])
+def test_a_sync_that_comes_when_it_should_is_one_commit(hours: int) -> None:
+    for begin in range(24):
+        made = [window for _, window in pulls("hourly", hours, begin)][1:]
+        assert all(len(parts({"v": window}, {})) == 1 for window in made)
+
+
+def test_after_days_of_downtime_the_newest_days_come_first() -> None:
+    last = NOW - timedelta(days=12)
+    window = window_of(view("hourly"), cursors(last, last), NOW, FIRST)
+    assert window is not None
+    cut = parts({"v": window}, {})
+    assert [part.windows["v"].until for part in cut] == sorted((p.windows["v"].until for p in cut), reverse=True)
+    assert cut[0].windows["v"].until == NOW
+    assert cut[0].gaps["v"] == Window(window.since, cut[0].windows["v"].since, is_deep=True)
+    assert cut[-1].gaps == {}
+
+
+def commit(known: dict[str, datetime], part: Part, feeds: set[str]) -> None:
+    """Move the cursors as a commit of a part does, of the feeds that could be read."""
+    for feed, window in part.windows.items():
+        if feed in feeds:
+            for name in (feed, *((feed + DEEP_SUFFIX,) if window.is_deep else ())):
+                known[name] = max(window.until, known.get(name, window.until))
+            gap = part.gaps.get(feed, Window(window.since, window.since))
+            known[feed + GAP_SINCE], known[feed + GAP_UNTIL] = gap.since, gap.until
+
+
+_SYNC = st.tuples(st.integers(1, 24 * 40), st.integers(1, 20), st.sets(st.sampled_from(["a", "b"])))
+
+
+@given(st.lists(_SYNC, min_size=1, max_size=8))
+def test_whatever_is_killed_or_fails_all_is_read_in_the_end(syncs: list[tuple[int, int, set[str]]]) -> None:
+    """Each sync comes some hours after the last, is killed after some parts, and cannot read some views."""
+    known: dict[str, datetime] = {}
+    read: dict[str, list[Window]] = {"a": [], "b": []}
+    now = FIRST + timedelta(hours=7)
+    for hours, survived, failing in [*syncs, (1, 10**6, set())]:
+        now += timedelta(hours=hours)
+        found = {
+            feed: window_of(
+                view("hourly"), {k.replace(feed, "v", 1): at for k, at in known.items() if k[0] == feed}, now, FIRST
+            )
+            for feed in read
+        }
+        lost: set[str] = set()
+        for part in parts({feed: window for feed, window in found.items() if window}, gaps_of(known))[:survived]:
+            lost |= failing & part.windows.keys()
+            for feed in part.windows.keys() - lost:
+                read[feed].append(part.windows[feed])
+            commit(known, part, set(read) - lost)
+    for windows in read.values():
+        until = FIRST
+        for window in sorted(windows, key=lambda window: window.since):
+            assert window.since <= until, "a hole"
+            until = max(until, window.until)
+        assert until == now
+    assert gaps_of(known) == {}

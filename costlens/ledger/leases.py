@@ -11,7 +11,7 @@ from types import TracebackType
 
 import sqlalchemy as sa
 
-from costlens.errors import LeaseLost, LedgerError
+from costlens.errors import LeaseHeld, LeaseLost, LedgerError
 from costlens.ledger.database import Database, leases, now_us
 
 COMMIT, SERVICE = "commit", "service"
@@ -120,10 +120,9 @@ class Lease:
             if taken.rowcount == 1:
                 return int(row.token)
             if time.monotonic() > last:
-                raise LedgerError(
+                raise LeaseHeld(
                     f"database {self._database.name}: {row.holder} has been writing for more than {wait:g} s; "
-                    "wait for it to end, then try again",
-                    permanent=False,
+                    "wait for it to end, then try again"
                 )
             time.sleep(min(0.2, self._seconds / 5))
 
