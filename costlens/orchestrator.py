@@ -59,6 +59,8 @@ class Materialization:
     partition: str | None = None
     code_ref: str | None = None
     query_ids: tuple[str, ...] = ()
+    statement: str | None = None
+    """Masked text of what ran, where `asset` is None and only the statement tells what was written; it is read, not kept."""
 
 
 @dataclass(frozen=True)

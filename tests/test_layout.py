@@ -16,7 +16,7 @@ SOURCES = sorted(
 )
 #: Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = (
-    {"errors", "model", "estate", "tagging", "startup", "rounding", "__init__"},
+    {"errors", "model", "estate", "tagging", "startup", "rounding", "http_json", "__init__"},
     {"engine", "connector", "orchestrator", "marks", "masking"},
     {
         "registry",
@@ -43,7 +43,7 @@ LAYERS = (
     {"check", "service", "status"},
     {"commands"},
 )
-CONNECTOR_MAY_IMPORT = {"connector", "orchestrator", "model", "estate", "errors", "masking", "tagging"}
+CONNECTOR_MAY_IMPORT = {"connector", "orchestrator", "http_json", "model", "estate", "errors", "masking", "tagging"}
 
 
 def _imports(path: Path) -> set[str]:

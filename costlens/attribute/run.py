@@ -11,6 +11,7 @@ import pyarrow as pa
 from costlens.attribute.dbt_node import dbt_traits
 from costlens.attribute.parent import REACH_DAYS
 from costlens.attribute.verdicts import Traits, Verdict, equal_shares
+from costlens.estates.relations import parts_of
 from costlens.model import Column
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _verdicts(scene: Scene, found: ir.Table) -> list[ir.Table]:
 def _verdict(row: Mapping[str, str], known: Known) -> Verdict:
     names = row["names"].split("\n")
     resolved = {name: _asset(name, known) for name in names}
-    assets = sorted({asset for asset in resolved.values() if asset}) or names
+    assets = sorted({asset for asset in resolved.values() if asset})
+    assets = assets or list({parts_of(name): name for name in reversed(names)}.values())  # one may be spelt in two ways
     traits = dbt_traits(names[0], known).or_else(Traits(purpose="build", code_ref=row["code_ref"]))
     return Verdict(
         method=NAME,

@@ -1,4 +1,4 @@
-"""Finds the asset of a relation however it is spelt: case, quotes, backticks, project:dataset.table, snowflake://…"""
+"""Finds the asset of a relation however it is spelt: case, quotes, backticks, project:dataset.table, snowflake://…, awsglue"""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from costlens.estate import Asset
 
-_SCHEME = re.compile(r"^(?:snowflake|databricks|hive|trino)://[^/]*/", re.IGNORECASE)
+#: OpenLineage's namespaces: those of warehouses begin with a host, those of files are names as they are.
+_SCHEME = re.compile(r"^(?!(?:bigquery|bq)://)[a-z][a-z0-9+]*://[^/]*/", re.IGNORECASE)
 _BIGQUERY_SCHEME = re.compile(r"^(?:bigquery|bq)://", re.IGNORECASE)
+_FILES = re.compile(r"^(?:s3[an]?|gs|abfss?|wasbs?|adl|hdfs|dbfs|file|kafka|pubsub)://", re.IGNORECASE)
+_GLUE_NAME = re.compile(r"^arn:aws[\w-]*:glue:[^/]*/?table/([^/]+)/([^/]+)$", re.IGNORECASE)
 _GOOGLE_NAME = re.compile(r"^(?://bigquery\.googleapis\.com/)?projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)$")
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
 _DECORATOR = re.compile(r"\$(?:\d+|__\w+__)$")  # BigQuery's partition: table$20261001
@@ -21,8 +24,12 @@ _SHARD = re.compile(r"_\d{8}$")  # BigQuery's date-sharded tables: events_202610
 def parts_of(name: str) -> tuple[str, ...]:
     """Return the parts of a relation's name in lower case, without quotes: at most (database, schema, table)."""
     name = name.strip()
-    if google := _GOOGLE_NAME.match(name):
-        return tuple(part.lower() for part in google.groups())
+    if _FILES.match(name):
+        return (name,)
+    if found := _GOOGLE_NAME.match(name) or _GLUE_NAME.match(name):
+        return tuple(part.lower() for part in found.groups())
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]  # BigQuery's legacy SQL
     if _SCHEME.match(name) or _BIGQUERY_SCHEME.match(name):
         name = _BIGQUERY_SCHEME.sub("", _SCHEME.sub("", name)).replace("/", ".")
     name = name.replace("`", "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,11 @@ from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, Problem
 from costlens.estates import load_estate
 from costlens.ledger.leases import holder_name
+from costlens.lineage import read
 from costlens.model import MATERIALIZATIONS, RUNS, Table
 from costlens.orchestration import merging, store
 from costlens.orchestration.merging import Key, Row
+from costlens.orchestrator import Materialization
 from costlens.settings.attribution import Settings as AttributionSettings
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def _enter(writer: Writer, engine: Engine, orchestrator: Orchestrator, batch: Ba
     """Merge the batch's rows into the stored ones; return the queries of which it tells otherwise than before."""
     rows = {
         RUNS: merging.run_rows(batch.runs, orchestrator.type),
-        MATERIALIZATIONS: merging.materialization_rows(batch.materializations, orchestrator.type),
+        MATERIALIZATIONS: merging.materialization_rows(_with_targets(batch.materializations), orchestrator.type),
     }
     changes = {
         table: change
@@ -160,6 +162,17 @@ def _enter(writer: Writer, engine: Engine, orchestrator: Orchestrator, batch: Ba
     after = engine.materialise(_issued(writer, engine, near), "after")
     differing = before.difference(after).union(after.difference(before))
     return engine.materialise(differing.select("query_id", "run_day").distinct(), "told")
+
+
+def _with_targets(materializations: Iterable[Materialization]) -> Iterator[Materialization]:
+    """Add what a statement writes, where the orchestrator tells the statement only; a name without schema tells nothing."""
+    for one in materializations:
+        yield one
+        if one.statement and one.asset is None:
+            dialect = "bigquery" if "`" in one.statement else "snowflake"
+            for target in read(one.statement, dialect).targets:
+                if "." in target:
+                    yield replace(one, asset=target, query_ids=(), statement=None)
 
 
 def _issued(writer: Writer, engine: Engine, days: Collection[int]) -> ir.Table:

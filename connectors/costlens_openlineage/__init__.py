@@ -1,0 +1,3 @@
+"""OpenLineage: a receiver of events, files of events, and Marquez, as one orchestrator."""
+
+from __future__ import annotations
