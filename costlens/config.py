@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,7 @@ def _source(entry: dict[str, Any], path: Path, number: int) -> Connector:
 
 def _orchestrators(entries: list[dict[str, Any]], path: Path) -> Iterator[Orchestrator]:
     """Yield what `assets:` names beside files; what is wrong with the words themselves is said where the estate is loaded."""
+    unnamed: Counter[str] = Counter()
     for number, entry in enumerate(entries):
         for word in entry.keys() & registry.orchestrator_entry_points().keys():
             where = ("assets", number, word)
@@ -188,7 +190,9 @@ def _orchestrators(entries: list[dict[str, Any]], path: Path) -> Iterator[Orches
                 raise ConfigError(f"{path}: {_dotted(where)}: needs {error.name}: pip install {error.name}") from None
             body = {"precedence": entry["precedence"]} if "precedence" in entry else {}
             body |= entry[word] if isinstance(entry[word], dict) else {}
-            name = entry.get("name", word)
+            if "name" not in entry:
+                unnamed[word] += 1
+            name = entry.get("name", word if unnamed[word] == 1 else f"{word}-{unnamed[word]}")
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(f"{path}: {_dotted(where)}: `name` is 1 to 60 letters, digits, `_` and `-`")
             yield kind(name, _validate(kind.Settings, body, path, where), path.parent)

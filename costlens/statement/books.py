@@ -98,6 +98,7 @@ def _rows(engine: Engine, rows: ir.Table) -> Iterable[dict[str, Any]]:
         # A sum over doubles depends on the order of its rows; people see six places, so that is what counts.
         for name in ("queries", "seconds", "bytes"):
             row[name] = round(row[name] or 0.0, 0 if name == "bytes" else 6)
+        row["runs"] = int(row["runs"] or 0)
         if any(row[name] for name in (*AMOUNTS, "queries", "seconds", "bytes", "runs")):
             yield row
 
