@@ -65,6 +65,12 @@ ENVIRONMENTS = (
         ("tests/integrations/orchestrators/test_dbt.py",),
         beside="COSTLENS_DBT",
     ),
+    Environment(
+        "dagster-web",
+        ("dagster==1.13.28", "dagster-webserver==1.13.28"),
+        ("tests/integrations/orchestrators/test_dagster_pull.py",),
+        beside="COSTLENS_DAGSTER_WEB",
+    ),
 )
 
 
