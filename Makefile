@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: docs setup demo test check fix bench test-lowest test-integrations clean
+.PHONY: docs setup demo test check fix bench eval test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -40,6 +40,9 @@ test-lowest: ## the suite at the lowest versions that pyproject.toml allows
 
 bench: .venv/.developer ## the speed table of docs/speed.md
 	$(BIN)/python bench/ledger.py
+
+eval: .venv/.developer ## how right tracing (and what else bench/eval_*.py judge) is on data whose answers are known
+	@$(BIN)/python bench/eval.py $(PART)
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .costlens .bench

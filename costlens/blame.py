@@ -29,7 +29,7 @@ def read_queries(queries: Path | None, file: Path | None) -> list[Asked]:
 def answers(asked: Sequence[Asked], repositories: Sequence[Path], *, as_json: bool) -> Iterator[str]:
     """Yield one answer a query."""
     with Store(cache_file()) as store:
-        tracer = Tracer([Repository(path) for path in repositories], store)
+        tracer = Tracer.open([Repository(path) for path in repositories], store)
     for name, text in asked:
         row = answer(name, tracer.trace(text))
         yield json.dumps(row, ensure_ascii=False) if as_json else _line(row)

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
 
 from costlens.trace.cut import LOCAL, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
-from costlens.trace.lexicon import HOLE, NAME, TEXT, Hashes, Ints
+from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, TEXT, VALUE, Hashes, Ints, hash_of
 
 #: Gaps longer than this on both sides are not looked into.
 _GAP = 300
+_EDGE = 40
+#: Names that tools put around a statement.
+_WRAPPING = np.array(
+    [
+        hash_of(name)
+        for name in (
+            *(
+                "dbt_internal_dest",
+                "dbt_internal_source",
+                "dbt_internal_test",
+                "failures",
+                "should_warn",
+                "should_error",
+            ),
+            *("sbq", "subq", "subquery", "_dbt_max_partition", "model_limit_subq", "_dbt_limit_subq", "__dbt_sbq"),
+        )
+    ],
+    np.uint64,
+)
 
 
 @dataclass
@@ -30,13 +49,16 @@ class Alignment:
     foreign: int = 0  # names within the matched part that only the query has
     missing: int = 0  # names within the matched part that only the unit has
     words: int = 0  # other tokens that differ there
-    targets: int = 0  # names of tables that are written, on either side
+    targets: int = 0  # names of the table that is written that differ
+    same_target: bool = False  # both write a table, and its names are equal
+    instead: tuple[int, ...] = ()  # hashes of what stands where another name was likely
     tables: int = 0  # of the names that differ, those of tables
+    values: int = 0  # literals that only the query has: printers spell defaults out
     renamed: int = 0  # local names of the unit that have another name in the query
     texts: int = 0  # literals that are the same
     other_texts: int = 0  # literals that are not
     hidden_texts: int = 0  # literals of the unit that the query masks
-    matched_tables: int = 0
+    matched_tables: int = 0  # names of tables that are not the unit's own parts
     matched_names: int = 0
     unit_before: int = 0  # fixed tokens of the unit before and after the matched part
     unit_after: int = 0
@@ -45,23 +67,42 @@ class Alignment:
 
 def align(query: Cut, unit: Cut) -> Alignment:
     """Return how a query lies in a unit."""
+    found, renames = _aligned(query, unit)
+    if not renames:
+        return found
+    # What has another name in the query is called as in the unit, and laid beside it once more.
+    theirs = {new: old for old, new in renames.items()}
+    named = np.array([theirs.get(one, one) for one in query.hashes.tolist()], np.uint64)
+    again, _ = _aligned(replace(query, hashes=named), unit)
+    again.renamed = found.renamed
+    return again
+
+
+def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
     found = Alignment(unit_size=int(((unit.kinds != HOLE) & (unit.flags & OPTIONAL == 0)).sum()))
+    renames: dict[int, int] = {}
     pairs = _pairs(query.hashes, unit.hashes, query.shingles(), unit.shingles())
     if not len(pairs):
-        return found
+        return found, renames
     at, to = pairs[:, 0], pairs[:, 1]
     found.matched = len(pairs)
     found.first, found.last = int(to[0]), int(to[-1])
     _ends(found, query, unit, int(at[0]), int(at[-1]))
-    breaks = np.flatnonzero((np.diff(at) > 1) | (np.diff(to) > 1))
-    renames: dict[int, int] = {}
-    for place in breaks.tolist():
-        _gap(found, query, unit, slice(at[place] + 1, at[place + 1]), slice(to[place] + 1, to[place + 1]), renames)
+    own = unit.hashes[(unit.flags & LOCAL) != 0]
+    for place in np.flatnonzero((np.diff(at) > 1) | (np.diff(to) > 1)).tolist():
+        ours, theirs = slice(at[place] + 1, at[place + 1]), slice(to[place] + 1, to[place + 1])
+        if not _renamed(found, query, unit, ours, theirs, own, renames):
+            _gap(found, query, unit, ours, theirs)
     _texts(found, query, unit, at, to)
+    _targets(found, query, unit)
+    before = np.flatnonzero((unit.kinds[to - 1] == HOLE) & (unit.hashes[to - 1] != HOLE_HASH) & (at > 0) & (to > 0))
+    seen = query.hashes[at[before] - 1]
+    found.instead = tuple(seen[seen != unit.hashes[to[before] - 1]].tolist())
     kinds = unit.kinds[to]
     found.matched_names = int((kinds == NAME).sum())
-    found.matched_tables = int(((unit.flags[to] & TABLE) != 0).sum())
-    return found
+    is_table = ((unit.flags[to] & READ) != 0) & (kinds == NAME)
+    found.matched_tables = int((is_table & ~np.isin(unit.hashes[to], own)).sum())
+    return found, renames
 
 
 def _pairs(query: Hashes, unit: Hashes, query_shingles: Hashes, unit_shingles: Hashes) -> Ints:
@@ -139,70 +180,79 @@ def _between(q: list[int], u: list[int], a: int, i: int, b: int, j: int) -> list
     while i > a and j > b and q[i - 1] == u[j - 1]:
         i, j = i - 1, j - 1
         back.append((i, j))
-    middle: list[tuple[int, int]] = []
-    if i > a and j > b and i - a <= _GAP and j - b <= _GAP:
-        for block in SequenceMatcher(None, q[a:i], u[b:j], autojunk=False).get_matching_blocks():
-            middle += [(a + block.a + n, b + block.b + n) for n in range(block.size)]
-    return middle + back[::-1]
+    if i <= a or j <= b:
+        return back[::-1]
+    if i - a <= _GAP and j - b <= _GAP:
+        return _equal(q, u, a, i, b, j) + back[::-1]
+    # Too long for that: only what stands near its two ends.
+    front = _equal(q, u, a, min(a + _EDGE, i), b, min(b + _EDGE, j))
+    c, d = (front[-1][0] + 1, front[-1][1] + 1) if front else (a, b)
+    return front + _equal(q, u, max(c, i - _EDGE), i, max(d, j - _EDGE), j) + back[::-1]
+
+
+def _equal(q: list[int], u: list[int], a: int, i: int, b: int, j: int) -> list[tuple[int, int]]:
+    blocks = SequenceMatcher(None, q[a:i], u[b:j], autojunk=False).get_matching_blocks()
+    return [(a + block.a + n, b + block.b + n) for block in blocks for n in range(block.size)]
 
 
 def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> None:
+    """Sort what stands before the first match and after the last."""
     fixed = (unit.kinds != HOLE) & (unit.flags & OPTIONAL == 0)
     found.unit_before = int(fixed[: found.first].sum())
     found.unit_after = int(fixed[found.last + 1 :].sum())
     found.head, found.tail = first, len(query) - last - 1
-    outside = np.r_[0:first, last + 1 : len(query)]
+    if found.tail and not found.unit_after and bool((unit.kinds[found.last + 1 : found.last + 2] == HOLE).any()):
+        found.filled, found.tail = found.tail, 0  # the unit ends in a hole
+    outside = np.r_[0:first, len(query) - found.tail : len(query)]
     unknown = (query.kinds[outside] == NAME) & ~np.isin(query.hashes[outside], unit.hashes)
+    unknown &= ~np.isin(query.hashes[outside], _WRAPPING) & ((query.flags[outside] & WRITTEN) == 0)
     found.around = int(unknown.sum())
     found.around_tables = int((unknown & ((query.flags[outside] & READ) != 0)).sum())
 
 
-def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice, renames: dict[int, int]) -> None:
+def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice) -> None:
     """Sort what stands between two matches."""
     kinds, flags = unit.kinds[theirs], unit.flags[theirs]
     has_hole = bool((kinds == HOLE).any())
     fixed = (kinds != HOLE) & ((flags & OPTIONAL) == 0)
-    size = ours.stop - ours.start
-    if (
-        size
-        and size == theirs.stop - theirs.start
-        and not has_hole
-        and _renamed(found, query, unit, ours, theirs, renames)
-    ):
-        return
+    size = int(ours.stop - ours.start)
     missing = fixed & (kinds == NAME)
-    written = missing & ((flags & WRITTEN) != 0)
-    missing &= ~written
-    found.targets += int(written.sum())
+    missing &= (flags & WRITTEN) == 0
     found.missing += int(missing.sum())
     found.words += int((fixed & (kinds != NAME)).sum())
     found.tables += int((missing & ((flags & TABLE) != 0)).sum())
     if not size:
         return
     if has_hole:
-        found.filled += size
+        found.filled += int(size)
         return
     names = query.kinds[ours] == NAME
     written = names & ((query.flags[ours] & WRITTEN) != 0)
     if _repeats(query.hashes[ours], unit, theirs):
-        found.filled += size
+        found.filled += int(size)
         return
     names &= ~written
-    found.targets += int(written.sum())
     found.foreign += int(names.sum())
-    found.words += int((~(names | written)).sum())
+    values = query.hashes[ours] == VALUE
+    found.values += int(values.sum())
+    found.words += int((~(names | written | values)).sum())
     found.tables += int((names & ((query.flags[ours] & TABLE) != 0)).sum())
 
 
-def _renamed(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice, renames: dict[int, int]) -> bool:
-    """Tell whether every token of a gap is a local name of the unit, called the same other name everywhere."""
-    old, new = unit.hashes[theirs].tolist(), query.hashes[ours].tolist()
-    locals_ = set(unit.hashes[(unit.flags & LOCAL) != 0].tolist())
-    if not set(old) <= locals_ or not bool((query.kinds[ours] == NAME).all()):
+def _renamed(
+    found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice, own: Hashes, renames: dict[int, int]
+) -> bool:
+    """Tell whether every token of a gap is a name of the unit's own part, called the same other name everywhere."""
+    size = int(ours.stop - ours.start)
+    if not size or size != theirs.stop - theirs.start or not len(own):
         return False
-    if any(renames.setdefault(before, after) != after for before, after in zip(old, new, strict=True)):
+    old, new = unit.hashes[theirs], query.hashes[ours]
+    if not np.isin(old, own).all() or np.isin(new, unit.hashes).any() or not (query.kinds[ours] == NAME).all():
         return False
-    found.renamed += len(old)
+    both = list(zip(old.tolist(), new.tolist(), strict=True))
+    if any(renames.setdefault(before, after) != after for before, after in both):
+        return False
+    found.renamed += size
     return True
 
 
@@ -213,6 +263,17 @@ def _repeats(ours: Hashes, unit: Cut, theirs: slice) -> bool:
         return False
     body = unit.hashes[(unit.flags & REPEATED) != 0]
     return float(np.isin(ours, body).mean()) > 0.5
+
+
+def _targets(found: Alignment, query: Cut, unit: Cut) -> None:
+    """Compare the tables that both write, from the last part of the name on; what is not known may be anything."""
+    ours, theirs = query.written(), unit.written()
+    if not ours or not theirs:
+        return
+    for (own, _), (other, kind) in zip(reversed(ours), reversed(theirs), strict=False):
+        if kind != HOLE and own != other:
+            found.targets += 1
+    found.same_target = not found.targets and any(kind != HOLE for _, kind in theirs)
 
 
 def _texts(found: Alignment, query: Cut, unit: Cut, at: Ints, to: Ints) -> None:

@@ -57,6 +57,21 @@ class Cut:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def written(self) -> list[tuple[int, int]]:
+        """Return hash and kind of the parts of the name of the first table that is written."""
+        places = np.flatnonzero((self.flags & WRITTEN) != 0)
+        if not len(places):
+            return []
+        runs = np.flatnonzero(np.diff(places) > 1)
+        first = places[: int(runs[0]) + 1] if len(runs) else places
+        return list(zip(self.hashes[first].tolist(), self.kinds[first].tolist(), strict=True))
+
+    @property
+    def target(self) -> int | None:
+        """The hash of the last part of that name."""
+        written = self.written()
+        return written[-1][0] if written else None
+
     def shingles(self) -> Hashes:
         """Return a hash for every run of four tokens without a hole, 0 where there is a hole."""
         count = len(self.hashes) - SHINGLE + 1

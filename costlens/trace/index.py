@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A shingle in more units than this finds none by itself.
 COMMON = 4_000
+#: A unit that shares less than this part of what the best shares with a query is no rival.
+_NEARLY = 0.7
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Index:
         order = np.argsort(flat, kind="stable")
         flat, self._owners = flat[order], owners[order]
         self._hashes, self._starts, counts = np.unique(flat, return_index=True, return_counts=True)
+        self._made: dict[int, list[int]] = {}
+        for number, unit in enumerate(units):
+            for name in unit.table_names:
+                self._made.setdefault(name, []).append(number)
+        self._names: Hashes | None = None
         self._counts = counts.astype(np.int64)
         self._weights = np.log((len(units) + 1.0) / self._counts)
         self.unseen = float(np.log(len(units) + 1.0))
@@ -49,8 +56,14 @@ class Index:
         else:
             self._totals = np.zeros(len(units))
 
-    def candidates(self, query: Cut, limit: int = 8, most: int = 24) -> list[Candidate]:
-        """Return the units that share most of a query's weight, best first: `limit`, and those as good as the best."""
+    def candidates(self, query: Cut, limit: int = 2, most: int = 24) -> list[Candidate]:
+        """Return the units that share most of a query's weight, best first: `limit`, and those nearly as good."""
+        found = self._alike(query, limit, most)
+        seen = {one.unit for one in found}
+        named = self._made.get(query.target or 0, ())
+        return found + [Candidate(unit, 0.0, 0.0) for unit in named[:limit] if unit not in seen]
+
+    def _alike(self, query: Cut, limit: int, most: int) -> list[Candidate]:
         hashes = _distinct(query)
         if not len(hashes) or not len(self._hashes):
             return []
@@ -67,6 +80,14 @@ class Index:
         shared = self._shared(useful)
         return self._best(shared, total, limit, most)
 
+    def knows(self, name: int) -> bool:
+        """Tell whether a name stands anywhere in the code."""
+        if self._names is None:
+            every = [unit.cut.hashes for unit in self.units]
+            self._names = np.unique(np.concatenate(every)) if every else np.zeros(0, np.uint64)
+        at = int(np.searchsorted(self._names, np.uint64(name)))
+        return at < len(self._names) and int(self._names[at]) == name
+
     def _shared(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         counts, starts = self._counts[at], self._starts[at]
         offsets = np.cumsum(counts) - counts
@@ -82,7 +103,7 @@ class Index:
         top = np.argpartition(-rank, some - 1)[:some]
         top = top[np.argsort(-rank[top], kind="stable")]
         best = rank[top[0]]
-        kept = [u for n, u in enumerate(top.tolist()) if rank[u] > 0 and (n < limit or rank[u] >= 0.9 * best)]
+        kept = [u for n, u in enumerate(top.tolist()) if rank[u] > 0 and (n < limit or rank[u] >= _NEARLY * best)]
         return [Candidate(u, float(shared[u] / total), float(covered[u])) for u in kept]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costlens.trace.align import Alignment, align
 from costlens.trace.cut import Cut
 from costlens.trace.index import Candidate, Index
+from costlens.trace.lexicon import hash_of
 from costlens.trace.units import Unit
 
 FOUND, NEAR, UNKNOWN = "found", "near-duplicate of", "unknown"
@@ -15,8 +16,12 @@ FOUND, NEAR, UNKNOWN = "found", "near-duplicate of", "unknown"
 #: Scores: what is claimed has at least this, what is only like it less, what is neither less again.
 CLAIM, LIKE = 0.9, 0.5
 _MIN_TOKENS, _MIN_NAMES = 10, 4
-_MANY_NAMES = 12
-_MIN_COVERED = 0.25
+_MANY_NAMES = 10
+_FEW = 3
+_FOR_CUT_OFF = 30
+_MIN_COVERED = 0.1
+#: A name that is cut off is so many tokens at most.
+_CUT = 5
 _FULLY = 0.9
 
 
@@ -50,7 +55,7 @@ class Trace:
 def judge(query: Cut, index: Index) -> Trace:
     """Return where one statement comes from."""
     candidates = index.candidates(query)
-    matches = [_match(query, index.units[one.unit], one) for one in candidates]
+    matches = [_match(query, index, one) for one in candidates]
     matches.sort(key=lambda match: (-match.score, match.unit.path, match.line))
     if not matches or matches[0].score < LIKE:
         return Trace(
@@ -70,15 +75,23 @@ def _rivals(best: Match, other: Match) -> bool:
     """Tell whether another place fits so well that the best cannot be claimed."""
     if other.unit.path == best.unit.path or not other.claims:
         return False
+    if len(best.alignment.instead) < len(other.alignment.instead):
+        return False
     return not (_covered(best.alignment) >= _FULLY and _covered(other.alignment) < _FULLY - 0.1)
 
 
-def _match(query: Cut, unit: Unit, candidate: Candidate) -> Match:
+def _match(query: Cut, index: Index, candidate: Candidate) -> Match:
+    unit = index.units[candidate.unit]
     found = align(query, unit.cut)
+    if len(unit.cut) == 1:
+        return Match(unit, candidate, found, CLAIM, unit.line, unit.line)  # nothing but a hole: found by its name
+    # Another name than is likely is a schema of another environment, unless the code knows it: then it is another source.
+    strange = sum(index.knows(name) for name in found.instead)
+    is_named = query.target in unit.table_names
     lines = unit.cut.lines
     line = int(lines[found.first]) if found.unit_before > 3 else unit.line
     end = int(lines[min(found.last, len(lines) - 1)])
-    return Match(unit, candidate, found, _score(query, found), line, end)
+    return Match(unit, candidate, found, _score(query, found, strange, is_named), line, end)
 
 
 def _covered(found: Alignment) -> float:
@@ -86,34 +99,46 @@ def _covered(found: Alignment) -> float:
     return found.matched / fixed if fixed else 0.0
 
 
-def _score(query: Cut, found: Alignment) -> float:
+def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
     """Return how sure it is that a query is made by a unit: 1 is a whole unit, word for word."""
     if not found.matched:
         return 0.0
     inner = max(len(query) - found.head - found.tail, 1)
     explained = (found.matched + 0.5 * found.filled) / (inner + found.around)
-    against = found.foreign + found.missing + 2 * found.tables + 2 * found.other_texts
+    against = found.foreign + found.missing + 2 * found.tables + 2 * found.other_texts + found.targets + strange
     share = against / max(found.matched_names, 1)
     base = min(explained, 1.0) * max(0.0, 1.0 - share)
-    if not _is_claimable(query, found, against):
+    if not _is_claimable(query, found, against, is_named):
         return min(base, 1.0) * (CLAIM - 0.05)
     covered = _covered(found)
     return CLAIM + (1 - CLAIM) * (0.5 * min(explained, 1.0) + 0.5 * covered)
 
 
-def _is_claimable(query: Cut, found: Alignment, against: int) -> bool:
-    if against or found.words > 2 + 0.02 * found.matched:
+def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) -> bool:
+    """Tell whether nothing speaks against a place, and enough speaks for it."""
+    if against or found.words > 2 + 0.02 * found.matched or found.values > 2 + 0.2 * found.matched:
         return False
+    if is_named and _covered(found) >= _FULLY and found.matched >= _FEW and not found.around:
+        return True  # a model of few words, most of it holes, that is called as the table is
     if found.matched < _MIN_TOKENS or found.matched_names < _MIN_NAMES:
         return False
-    if found.around_tables or found.around > 6 + 0.1 * found.matched:
+    if not _is_cut_off(found) and (found.around_tables or found.around > 6 + 0.1 * found.matched):
         return False
     if found.matched + found.filled < 0.6 * len(query):
         return False
     covered = _covered(found)
-    if found.targets and (found.matched_names < _MANY_NAMES or covered < _FULLY - 0.1):
-        return False
-    return covered >= _MIN_COVERED and (covered >= _FULLY or found.matched_tables > 0)
+    if covered >= _FULLY:
+        return True
+    # A part of a statement: what is its own is the tables that it reads or writes.
+    if _is_cut_off(found) and found.unit_before <= 3 and found.matched_names >= _FOR_CUT_OFF:
+        covered = 1.0  # what is cut off says nothing of how long it was
+    is_own = found.matched_tables > 0 or found.same_target or is_named
+    return covered >= _MIN_COVERED and is_own and found.matched_names >= _MANY_NAMES
+
+
+def _is_cut_off(found: Alignment) -> bool:
+    """Tell whether a query ends within a name while the unit goes on: texts are cut by whoever logs them."""
+    return found.unit_after > found.tail and found.tail <= _CUT and not found.head and found.matched >= _MANY_NAMES
 
 
 def differences(found: Alignment) -> str:
@@ -121,6 +146,7 @@ def differences(found: Alignment) -> str:
     parts = (
         (found.tables, "names of tables differ"),
         (found.targets, "names of the table that is written differ"),
+        (len(found.instead), "names of schemas are not those in the code"),
         (found.foreign, "names are only in the query"),
         (found.missing, "names are only in the code"),
         (found.other_texts, "literals differ"),
@@ -130,16 +156,26 @@ def differences(found: Alignment) -> str:
     return ", ".join(told) or "only a part of it fits"
 
 
-def best_of(traces: Sequence[tuple[int, Trace]]) -> Trace:
-    """Return the answer for a text of several statements, each with its size: one file must explain most of it."""
-    total = sum(size for size, _ in traces)
-    _, first = max(traces, key=lambda one: (one[1].verdict == FOUND, one[0]))
-    if len(traces) == 1 or first.verdict != FOUND or first.best is None:
-        return max(traces, key=lambda one: one[0])[1]
-    path = first.best.unit.path
-    same = [(n, t) for n, t in traces if t.best and t.best.unit.path == path and t.verdict in (FOUND, NEAR)]
-    agreed = sum(n for n, t in same)
-    if any(t.verdict == FOUND and t.best and t.best.unit.path != path for _, t in traces) or agreed < 0.6 * total:
-        return Trace(NEAR, CLAIM - 0.1, first.best, first.others, "only some of its statements are there")
-    earliest = next(t for _, t in same if t.verdict == FOUND)
-    return Trace(FOUND, min(t.score for _, t in same if t.verdict == FOUND), earliest.best, earliest.others)
+def best_of(traces: Sequence[tuple[Cut, Trace]]) -> Trace:
+    """Return the answer for a text of several statements: the longest is found, and the others are no reason against its file."""
+    main = [one for one in traces if not defines_function(one[0])] or list(traces)
+    largest, trace = max(main, key=lambda one: len(one[0]))
+    if trace.verdict != FOUND or trace.best is None or len(traces) == 1:
+        return trace
+    path = trace.best.unit.path
+    lines = [trace.best.line]
+    for statement, said in traces:
+        fits = [m for m in (said.best, *said.others) if m and m.unit.path == path and m.claims]
+        if not fits and 5 * len(statement) > len(largest):
+            return Trace(NEAR, CLAIM - 0.1, trace.best, trace.others, "only some of its statements are there")
+        lines += [match.line for match in fits]
+    return replace(trace, best=replace(trace.best, line=min(lines)))
+
+
+_CREATE, _FUNCTIONS = hash_of("create"), (hash_of("function"), hash_of("procedure"))
+
+
+def defines_function(statement: Cut) -> bool:
+    """Tell whether a statement defines a function: many files may begin with the same ones."""
+    head = statement.hashes[:5].tolist()
+    return head[0] == _CREATE and any(one in _FUNCTIONS for one in head)

@@ -25,16 +25,19 @@ IF_OPEN, FOR_OPEN, BLOCK_CLOSE, PART = 20, 21, 22, 23
 
 #: What stands for template code in a text that is to be cut: a value, the start of a condition and of a loop, their end, and
 #: a place where another unit begins.
-MARKS = {"hole": "\x01", "if": "\x02", "for": "\x03", "end": "\x04", "part": "\x05"}
+#: `named`: a name that is likely to stand there follows.
+MARKS = {"hole": "\x01", "if": "\x02", "for": "\x03", "end": "\x04", "part": "\x05", "named": "\x06"}
 _MARK_KINDS = {"\x02": IF_OPEN, "\x03": FOR_OPEN, "\x04": BLOCK_CLOSE, "\x05": PART}
 
 _TYPED = r"(?:\b(?:date|timestamp|datetime|time)\s*(?=['?]))?"
 _STRING = r"'''.*?(?:'''|\Z)|'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z)"
 _CAST = r"\b(?:cast|safe_cast|try_cast)\s*\(\s*(?:'[^'\\\n]*'|\?)\s+as\s+(?:date|timestamp|datetime|time)\w*\s*\)"
 _DOUBLE = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)|"[^"\\\n]*(?:(?:""|\\.)[^"\\\n]*)*"'
+_DEFAULT = r"\bby\s+target\b"  # of `when not matched`: printers leave it out
+_DEFAULT_OF_MERGE = re.compile(_DEFAULT)
 _COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*"
 _PARAMETER = r"@@?\w+|%\(\w+\)s|%s|(?<![\w:)\]\"`}])(?<!\]):\w+|\$\d+|\?"
-_HOLES = r"[\w$]*(?:(?:\x01|\$\{[^}\n]*\}|\{[a-z_][\w.\[\]]*\})[\w$]*)+"
+_HOLES = r"\x06\w+|[\w$]*(?:(?:\x01|\$\{[^}\n]*\}|\{[a-z_][\w.\[\]]*\})[\w$]*)+"
 _NAME = r"[^\W\d][\w$]*(?:-\w+)+(?=[.`])|[^\W\d][\w$]*|\$[^\W\d]\w*"
 _NUMBER = r"\d[\w.]*(?:(?<=e)[+-]\d+)?"
 _SIGN = r"<>|!=|<=|>=|\|\||::|->>?|=>|[-+*/%<>=!|&^~.;,()\[\]\x02-\x05]"
@@ -44,7 +47,7 @@ def _scanner(*kinds: str) -> re.Pattern[str]:
     return re.compile("|".join(("\n", *kinds)), re.DOTALL)
 
 
-_BEFORE = (_COMMENT, _CAST, rf"{_TYPED}(?:\b[rbenx]{{1,2}}(?='))?(?:{_STRING})")
+_BEFORE = (_COMMENT, _CAST, _DEFAULT, rf"{_TYPED}(?:\b[rbenx]{{1,2}}(?='))?(?:{_STRING})")
 _AFTER = (rf"{_TYPED}(?:{_PARAMETER})", _HOLES, _NAME, _NUMBER, _SIGN)
 _SINGLE_QUOTES = _scanner(*_BEFORE, *_AFTER)
 _BOTH_QUOTES = _scanner(*_BEFORE, rf"(?:\b[rb]{{1,2}}(?=\"))?(?:{_DOUBLE})", *_AFTER)
@@ -151,7 +154,7 @@ def _read(token: str) -> tuple[int, int, int, int]:
     """Return hash, kind, line ends and hash of the literal of a token."""
     lines = token.count("\n")
     first = token[0]
-    if first == "\n" or token.startswith(("--", "/*", "//", "#")):
+    if first == "\n" or token.startswith(("--", "/*", "//", "#")) or _DEFAULT_OF_MERGE.fullmatch(token):
         return 0, SKIPPED, lines, 0
     if token in _PUNCTUATION:
         return 0, _PUNCTUATION[token], 0, 0
@@ -161,19 +164,28 @@ def _read(token: str) -> tuple[int, int, int, int]:
         return _literal(token, lines)
     if first.isdigit():
         return VALUE, NUMBER, 0, hash_of(token)
-    if (first in "@%:$?" and len(token) > 1) or token.endswith("?") or " " in token or "@" in token:
-        if first == "$" and not token[1].isdigit():
-            return (HOLE_HASH, HOLE, 0, 0) if first + "{" in token else (hash_of(token), NAME, 0, 0)
-        return VALUE, PARAMETER, lines, 0
+    if first == "\x06":
+        return hash_of(token[1:]), HOLE, 0, 0
     if "\x01" in token or "{" in token:
         return HOLE_HASH, HOLE, lines, 0
+    return (VALUE, PARAMETER, lines, 0) if _VALUE.fullmatch(token) else _code(token)
+
+
+def _code(token: str) -> tuple[int, int, int, int]:
+    """Return the row of a word, a name or an operator."""
+    if "__dbt_" in token:
+        token = _DBT.sub("", token) or token
     word = _SAME.get(token, token)
     if word in _DROPPED:
         return 0, SKIPPED, 0, 0
-    is_word = word in _WORDS or not (first.isalpha() or first == "_")
+    is_word = word in _WORDS or not (word[0].isalpha() or word[0] in "_$")
     return hash_of(word), WORD if is_word else NAME, 0, 0
 
 
+#: A bind variable, a masked literal, a value that a template puts in; with or without its type before it.
+_VALUE = re.compile(r"(?:\w+\s+)?(?:@@?\w+|%\(\w+\)s|%s|:\w+|\$\d+|\?)|\w+\s*\(\s*\?.*", re.DOTALL)
+#: What dbt adds to the name of a model while it builds it.
+_DBT = re.compile(r"^__dbt__cte__|__dbt_(?:tmp|backup|intermediate|new_data)\w*$")
 _PUNCTUATION = {".": DOT, ";": END, "(": OPEN, ")": CLOSE, ",": COMMA, "as": AS}
 
 

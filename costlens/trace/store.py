@@ -15,7 +15,7 @@ from costlens.trace.cut import Cut
 from costlens.trace.units import Unit, suffix
 
 #: Of what is stored: another number, and everything is read anew.
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 create table if not exists units (key text primary key, body blob not null) without rowid;
 create table if not exists stats (root text, name text, size integer, time integer, key text, primary key (root, name)) without rowid;

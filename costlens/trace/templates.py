@@ -34,10 +34,18 @@ def marked(text: str) -> tuple[str, list[str]]:
         if code.startswith("{{"):
             named = _NAMED.fullmatch(code)
             known = _STRING.findall(named.group(1)) if named else None
-            return MARKS["hole"] + (f".{known[-1]}" if known else "") + lines
+            return MARKS["hole"] + _names(known or []) + lines
         return _tag(code, names) + lines
 
     return _JINJA.sub(mark, text), names
+
+
+def _names(known: list[str]) -> str:
+    """Return the table that a reference names: the last part stands in the query, those before it are likely to."""
+    if not known:
+        return ""
+    likely = "".join(f".{MARKS['named']}{name}" for name in known[:-1] if name.isidentifier())
+    return f"{likely}.{known[-1]}"
 
 
 def _tag(code: str, names: list[str]) -> str:

@@ -26,23 +26,29 @@ _BACK_QUOTED = 0.1
 
 
 class Tracer:
-    """The code of some repositories at one time, ready to be asked."""
+    """Units of code, ready to be asked."""
 
-    def __init__(self, repositories: Sequence[Repository], store: Store, when: datetime | None = None) -> None:
-        self.listings = [listing(repository, store, when) for repository in repositories]
-        self._of: dict[int, Listing] = {}
-        units: list[Unit] = []
-        for listed in self.listings:
-            found = [unit for path, body in _read(listed, store) for unit in unpack(path, body)]
-            back_quoted = sum(unit.quotes == BACK_QUOTED for unit in found)
-            unlike = NAMES if back_quoted > _BACK_QUOTED * len(found) else TEXTS
-            self.double_is_text = unlike == NAMES
-            for unit in found:
-                if unit.quotes != unlike:
-                    self._of[len(units)] = listed
-                    units.append(unit)
+    def __init__(self, units: Sequence[Unit], *, double_is_text: bool) -> None:
         self.index = Index(units)
-        self._numbers = {id(unit): number for number, unit in enumerate(units)}
+        self.double_is_text = double_is_text
+        self.listings: tuple[Listing, ...] = ()
+        self._of: dict[int, Listing] = {}
+
+    @classmethod
+    def open(cls, repositories: Sequence[Repository], store: Store, when: datetime | None = None) -> Tracer:
+        """Return the code of repositories as it was at an instant; as it lies in their folders where none is given."""
+        units: list[Unit] = []
+        of: dict[int, Listing] = {}
+        listings = tuple(listing(repository, store, when) for repository in repositories)
+        double_is_text = False
+        for listed in listings:
+            found = [unit for path, body in _read(listed, store) for unit in unpack(path, body)]
+            kept, double_is_text = one_reading(found)
+            of |= {id(unit): listed for unit in kept}
+            units += kept
+        tracer = cls(units, double_is_text=double_is_text)
+        tracer.listings, tracer._of = listings, of
+        return tracer
 
     @property
     def digest(self) -> str:
@@ -52,15 +58,23 @@ class Tracer:
 
     def listing_of(self, unit: Unit) -> Listing:
         """Return the repository that a unit is of."""
-        return self._of[self._numbers[id(unit)]]
+        return self._of[id(unit)]
 
     def trace(self, text: str) -> Trace:
         """Return where a query's text comes from; masked texts (`?` for literals, no comments) are as good as raw ones."""
         text = text[:_MAX_TEXT]
         is_text = says_double_is_text(text) or self.double_is_text
         statements = [one for _, one in cut(without_ephemeral(text), double_is_text=is_text)]
-        traces = [(len(one), judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
+        traces = [(one, judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
         return best_of(traces) if traces else Trace(UNKNOWN, 0.0, why="too short to tell")
+
+
+def one_reading(units: Sequence[Unit]) -> tuple[list[Unit], bool]:
+    """Return units without the readings that are not how a repository is written, and whether `"…"` is text in it."""
+    back_quoted = sum(unit.quotes == BACK_QUOTED for unit in units)
+    is_text = back_quoted > _BACK_QUOTED * len(units)
+    unlike = NAMES if is_text else TEXTS
+    return [unit for unit in units if unit.quotes != unlike], is_text
 
 
 def _read(listed: Listing, store: Store) -> list[tuple[str, bytes]]:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from costlens.trace import notebooks, python_code, quoted, yaml_text
 from costlens.trace.cut import Cut, cut
 from costlens.trace.fragment import Fragment
+from costlens.trace.lexicon import HOLE, HOLE_HASH, hash_of
 from costlens.trace.templates import marked
 
 #: Files that are looked into at most.
@@ -29,10 +32,31 @@ _READERS: dict[str, Callable[[str], Iterator[Fragment]]] = {
     "yaml": yaml_text.fragments,
     **dict.fromkeys(_OTHERS, quoted.fragments),
 }
+_CALL = re.compile(r"\{\{-?\s*([\w.]+)\s*\(")
 _VERB = re.compile(
     r"\b(?:select\b[^;]{0,4000}?\bfrom|select|insert\s+(?:into|overwrite)|merge\s+into|update\s+\S+\s+set|delete\s+from|copy\s+into|with\s"
     r"+[\w$\"`]+\s+as|create\s+|alter\s+|truncate|call\s)",
     re.IGNORECASE | re.DOTALL,
+)
+
+
+#: Names of files that say nothing; the folder's name does.
+_GENERAL = frozenset(
+    (
+        "query",
+        "view",
+        "script",
+        "ddl",
+        "dml",
+        "table",
+        "main",
+        "model",
+        "transform",
+        "load",
+        "init",
+        "materialized_view",
+        "insert",
+    )
 )
 
 
@@ -53,6 +77,15 @@ class Unit:
     @property
     def line(self) -> int:
         return int(self.cut.lines[0])
+
+    @property
+    def table_names(self) -> tuple[int, ...]:
+        """Hashes of what the table that the file makes is likely to be called: as the file, or as its folder."""
+        place = PurePosixPath(self.path.lower())
+        if self.kind != "sql":
+            return ()
+        name = place.name.split(".")[0]
+        return (hash_of(place.parent.name if name in _GENERAL else name),)
 
 
 def suffix(path: str) -> str:
@@ -76,7 +109,7 @@ def units_of(path: str, content: bytes) -> list[Unit]:
     if len(content) > MAX_BYTES or b"\0" in content[:8000]:
         return []
     text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    for mark in "\x01\x02\x03\x04\x05":
+    for mark in "\x01\x02\x03\x04\x05\x06":
         if mark in text:
             text = text.replace(mark, " ")
     if ending in _SQL:
@@ -85,7 +118,21 @@ def units_of(path: str, content: bytes) -> list[Unit]:
         found = _READERS[ending](text)
     else:
         return []
-    return [unit for fragment in found for unit in _units(path, fragment)]
+    units = [unit for fragment in found for unit in _units(path, fragment)]
+    return units if units or ending not in _SQL else _nothing_but_template(path, text)
+
+
+def _nothing_but_template(path: str, text: str) -> list[Unit]:
+    """Return a unit that is one hole for a model that is the call of a macro: only its name tells it."""
+    calls = [found for found in _CALL.finditer(text) if not found.group(1).startswith("config")]
+    if not calls:
+        return []
+    line = text.count("\n", 0, calls[0].start()) + 1
+    one = np.ones(1, np.uint8)
+    hole = Cut(
+        np.array([HOLE_HASH], np.uint64), one * HOLE, one * 0, np.array([line], np.int32), np.zeros(1, np.uint64)
+    )
+    return [Unit(path, "sql", None, "", hole)]
 
 
 def _units(path: str, fragment: Fragment) -> Iterator[Unit]:

@@ -67,7 +67,7 @@ def test_a_statement_is_found_however_it_is_written(code: Path) -> None:
             "select": body,
             "one line, upper": " ".join(body.upper().split()),
             "renamed": body.replace("paid", "paid_x").replace("paid_x_at", "paid_at") + " limit 100",
-            "wrapped": f"create table scratch.x as ({body})",
+            "wrapped": f"select count(*) as failures from ({body}) dbt_internal_test",
             "masked": body.replace("'settled'", "?").replace("'2026-01-01'", "?"),
         },
     )
@@ -90,6 +90,7 @@ def test_what_is_only_alike_is_not_claimed(code: Path) -> None:
         {
             "other table": ORDERS.replace("raw.payments", "raw.refunds"),
             "other column": ORDERS.replace("country", "region"),
+            "other target": ORDERS.replace("marts.orders", "marts.refunds"),
             "other literal": ORDERS.replace("settled", "disputed"),
             "else": "select warehouse, sum(credits) from account_usage.metering group by warehouse",
             "short": "select 1",

@@ -1,0 +1,8 @@
+"""Lets the tests use the evaluation of `bench/`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent.parent.parent / "bench"))
