@@ -12,6 +12,7 @@ import ibis
 import pyarrow as pa
 
 from costlens.attribute import REACH_DAYS, RUN_REACH, attribute, bare, rules_version
+from costlens.attribute.tools import Tools
 from costlens.changes import Change, change_of
 from costlens.connector import Connector
 from costlens.daily import daily
@@ -22,6 +23,7 @@ from costlens.ingest import Staged
 from costlens.model import FACTS, TABLES
 from costlens.price import Closure, closure, needs, price, query_spans, resolve_rates, turned_final, unpriced
 from costlens.settings.attribution import Settings as AttributionSettings
+from costlens.shapes import Shapes
 from costlens.windows import microseconds
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Books:
         self.info = dict(writer.base.info) if writer.base else {}
         self.before: dict[str, Any] = self.info.get("sources", {}).get(self.source, {})
         self.rules = rules_version(estate, settings)
+        self.shapes = Shapes(writer, engine, self.source, connector.dialect, Tools(settings.tools))
         self.prices = hashlib.sha256(repr((connector.rates(), connector.billing)).encode()).hexdigest()
 
     def enter(self, staged: Staged, files: dict[str, Any] | None = None) -> Booked:
@@ -82,6 +85,7 @@ class Books:
         booked = Booked()
         dirty: set[int] = set()
         sessions: set[int] = set()
+        shapes: set[int] = set()
         for name in staged.tables():
             change = change_of(self.engine, self._stored, staged, name)
             booked.rows[name] = self._replace(name, change)
@@ -89,10 +93,13 @@ class Books:
                 dirty |= change.dirty
             elif name == "sessions":
                 sessions |= change.dirty
+            elif name == "shapes":
+                shapes |= change.days
+        told = dirty | self.shapes.read(shapes, before=self.before.get("shapes"))
         reach = self._reach(dirty)
-        retold = self._retold(dirty, sessions, reach)
+        retold = self._retold(told | self.shapes.followed(told), sessions, reach)
         booked.unpriced = self._price(reach)
-        self._attribute(retold)
+        retold |= self._attribute(retold)
         self._daily(retold)
         booked.days_priced = len(reach.write)
         booked.info = self._info(files)
@@ -107,7 +114,7 @@ class Books:
         queries = self._stored("queries", _around(days)).mutate(bare=bare(ibis._.query_id)) if days else None
         found = [] if queries is None else self.engine.rows(_issued(queries, told))
         retold = self._retold({row["day"] for row in found}, set(), Closure(frozenset(), frozenset()))
-        self._attribute(retold)
+        retold |= self._attribute(retold)
         self._daily(retold)
         mine = {**self.before, "rules": self.rules}
         return {**self.info, "sources": {**self.info.get("sources", {}), self.source: mine}}
@@ -155,6 +162,7 @@ class Books:
             "as_of": self.as_of,
             "prices": self.prices,
             "rules": self.rules,
+            "shapes": self.shapes.version,
             "files": files if files is not None else self.before.get("files", {}),
         }
         return {
@@ -274,14 +282,26 @@ class Books:
             missing |= {f"{row['service']} ({row['unit']})" for row in self.engine.rows(unpriced(written))}
         return tuple(sorted(missing))
 
-    def _attribute(self, days: Collection[int]) -> None:
-        for chunk in self._chunks(days):
-            facts = self._facts(set(chunk) | self._callers(set(chunk)))
-            facts["sessions"] = self._stored("sessions", _around(chunk))
-            facts |= self._runs({day + step for day in chunk for step in range(-RUN_REACH, RUN_REACH + 1)})
-            with self.engine.scratch():
-                rows = attribute(facts, self.estate, self.settings, chunk, self.engine)
-                self.writer.replace("attributions", self.source, chunk, rows, self.engine)
+    def _attribute(self, days: Collection[int]) -> set[int]:
+        """Attribute days, and those of whose shapes they now tell otherwise; return the latter."""
+        chunks = [(chunk, self._tell(chunk)) for chunk in self._chunks(days)]
+        more = {day for chunk, changed in chunks for day in self.shapes.spoken_of(changed, chunk)}
+        for chunk in self._chunks(more):
+            self._tell(chunk)
+        return more
+
+    def _tell(self, days: Collection[int]) -> set[tuple[int, str]]:
+        """Attribute days; return each day and shape that was for something else before."""
+        read = set(days) | self._callers(set(days))
+        facts = self._facts(read)
+        facts["sessions"] = self._stored("sessions", _around(days))
+        facts |= self._runs({day + step for day in days for step in range(-RUN_REACH, RUN_REACH + 1)})
+        facts["deeds"] = self.shapes.deeds(read)
+        facts["shape_assets"] = self.shapes.assets(days)
+        with self.engine.scratch():
+            rows = attribute(facts, self.estate, self.settings, days, self.engine)
+            self.writer.replace("attributions", self.source, days, rows, self.engine)
+        return self.shapes.note_assets(days)
 
     def _runs(self, days: Collection[int]) -> dict[str, ir.Table]:
         """Return what all orchestrators told: they are sources of their own, and a query may be of any warehouse."""

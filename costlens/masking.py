@@ -24,7 +24,7 @@ from costlens.marks import (
 )
 from costlens.tagging.codec import split_query_tag
 
-MAX_TEXT, MAX_VALUE = 4_000, 300
+MAX_TEXT, MAX_VALUE = 20_000, 300
 #: Begins what stands for opaque text; a hash follows.
 OPAQUE = "?"
 
@@ -75,7 +75,7 @@ _ROWS = re.compile(rf"((?<!\w)values ?{_ROW})(?: ?, ?{_ROW})+", re.IGNORECASE)
 
 
 def mask_text(text: str, dialect: str = "snowflake") -> str:
-    """Return the statement with every literal as `?`, without comments, white space folded, cut at 4,000 characters.
+    """Return the statement with every literal as `?`, without comments, white space folded, cut at 20,000 characters.
 
     A list of literals and the rows of VALUES become one entry. Names stay (`"…"` is one on Snowflake, not on BigQuery).
     """

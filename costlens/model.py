@@ -17,53 +17,14 @@ Types (`Column.type`) in the two places they live:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Type = Literal["text", "instant", "day", "integer", "double", "decimal", "boolean"]
+from costlens.columns import Column as Column
+from costlens.columns import Table as Table
+from costlens.columns import Type as Type
+from costlens.columns import columns
 
 DECIMAL_PLACES = 12
 MICROSECONDS_PER_HOUR = 3_600_000_000
 MICROSECONDS_PER_DAY = 24 * MICROSECONDS_PER_HOUR
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, type and what it holds."""
-
-    name: str
-    type: Type
-    doc: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the ledger; `key` names the columns that make a row unique within a source."""
-
-    name: str
-    grain: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    is_fact: bool = True
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    def column(self, name: str) -> Column:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
-
-
-def _columns(text: str) -> tuple[Column, ...]:
-    """Read `name type doc` lines."""
-    rows = []
-    for line in text.strip().splitlines():
-        name, kind, *doc = line.split(None, 2)
-        rows.append(Column(name, kind, doc[0] if doc else ""))  # type: ignore[arg-type]
-    return tuple(rows)
 
 
 # The first two columns of every table; facts also carry `feed`, the vendor's view a row was read from:
@@ -78,11 +39,11 @@ feed text view the row was read from
 
 
 def _fact(name: str, grain: str, key: tuple[str, ...], text: str) -> Table:
-    return Table(name, grain, _columns(_SOURCE + _FEED.lstrip() + text.lstrip()), key)
+    return Table(name, grain, columns(_SOURCE + _FEED.lstrip() + text.lstrip()), key)
 
 
 def _result(name: str, grain: str, key: tuple[str, ...], text: str) -> Table:
-    return Table(name, grain, _columns(_SOURCE + text.lstrip()), key, is_fact=False)
+    return Table(name, grain, columns(_SOURCE + text.lstrip()), key, is_fact=False)
 
 
 QUERIES = _fact(
@@ -301,6 +262,32 @@ query_ids text JSON list of the queries that were issued for it
 """,
 )
 
+LINEAGE = _result(
+    "lineage",
+    "shape seen on the day, read: what its statement writes and reads",
+    ("day", "shape"),
+    """
+shape text
+digest text hash of the masked text that was read
+verb text what the statement does: select, insert, merge, create table, swap, ...
+targets text JSON list of relations written, as the statement names them
+sources text JSON list of relations read, as the statement names them
+temporary text JSON list of the targets that are made for the session only
+marks text JSON list of words in the text that tell a tool
+version text of what read it: another one reads the shapes again
+""",
+)
+
+SHAPE_ASSETS = _result(
+    "shape_assets",
+    "shape x asset seen on the day: what its queries were for, by evidence of their own",
+    ("day", "shape", "asset"),
+    """
+shape text
+asset text
+""",
+)
+
 CHARGES = _result(
     "charges",
     "the smallest line of money; day = UTC day of the hour, or of the usage line",
@@ -388,6 +375,8 @@ provisional_cost decimal part of cost that may still change
 )
 
 _FACTS = (QUERIES, SESSIONS, QUERY_USAGE, METERING, POOL_EVENTS, USAGE, BILL, RATES, SHAPES, RUNS, MATERIALIZATIONS)
-TABLES: dict[str, Table] = {table.name: table for table in (*_FACTS, CHARGES, ATTRIBUTIONS, DAILY)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*_FACTS, LINEAGE, SHAPE_ASSETS, CHARGES, ATTRIBUTIONS, DAILY)
+}
 FACTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if table.is_fact)
 RESULTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if not table.is_fact)

@@ -16,7 +16,7 @@ SOURCES = sorted(
 )
 #: Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = (
-    {"errors", "model", "estate", "tagging", "startup", "rounding", "http_json", "__init__"},
+    {"columns", "errors", "model", "estate", "tagging", "startup", "rounding", "http_json", "__init__"},
     {"engine", "connector", "orchestrator", "marks", "masking"},
     {
         "registry",
@@ -35,7 +35,7 @@ LAYERS = (
     },
     {"exports", "exported", "ledger", "config"},
     {"testing", "reading", "reconcile", "ingest"},
-    {"allocate", "anomaly", "blame", "budgets", "changes", "report"},
+    {"allocate", "anomaly", "blame", "budgets", "changes", "report", "shapes"},
     {"book", "render"},
     {"orchestration", "statement"},
     {"focus"},

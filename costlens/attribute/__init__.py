@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from costlens.attribute import comment, parent, principal, run, tag, target
+from costlens.attribute import comment, nature, parent, principal, read, run, shape, tag, target, tool
 from costlens.attribute.known import Known, kept_keys
 from costlens.attribute.run import bare, issued
 from costlens.attribute.scene import Scene
@@ -30,16 +30,29 @@ if TYPE_CHECKING:
     from costlens.estate import Estate
     from costlens.settings.attribution import Settings
 
-__all__ = ["METHODS", "REACH_DAYS", "RUN_REACH", "attribute", "bare", "issued", "kept_keys", "rules_version"]
+__all__ = [
+    "METHODS",
+    "REACH_DAYS",
+    "RUN_REACH",
+    "SPEAK_FOR_SHAPE",
+    "attribute",
+    "bare",
+    "issued",
+    "kept_keys",
+    "rules_version",
+]
 
 #: In order of precedence.
-METHODS = (tag, run, comment, parent, target, principal)
+METHODS = (tag, run, comment, parent, target, shape, tool, read, principal, nature)
+
+#: Names of the methods whose word on a query speaks for others of its shape.
+SPEAK_FOR_SHAPE = tuple(method.NAME for method in METHODS[: METHODS.index(shape)])
 
 #: A query may be attributed by others that ended this many days before or after it.
 REACH_DAYS = parent.REACH_DAYS
 #: What an orchestrator says of a query that evidence comes from lies within this many days of the query it speaks of.
 RUN_REACH = REACH_DAYS + run.REACH
-_VERSION = 1
+_VERSION = 2
 
 
 def attribute(
@@ -47,14 +60,16 @@ def attribute(
 ) -> ir.Table:
     """Return the ATTRIBUTIONS rows of `days` (days since 1970): of queries, of objects of usage lines, and of pools.
 
-    `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of
-    the days within `REACH_DAYS` of them; `runs` and `materializations` of all orchestrators, within `RUN_REACH`.
-    A subject has at least one row; its shares add up to 1, in decimals of 12 places too. The answer depends on facts,
-    estate and settings alone.
+    `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of the days within
+    `REACH_DAYS` of them, `runs` and `materializations` of all orchestrators, within `RUN_REACH`, and `deeds` (`deeds_of`) of these and
+    of the days beside them. A subject has at least one row; its shares add up to 1, in decimals of 12 places too. The answer depends
+    on facts, estate and settings alone.
     """
     scene = Scene(facts, Known(estate, settings), engine)
     voices: dict[str, list[ir.Table]] = {}
     for method in METHODS:
+        if method is shape and "shape_assets" in facts:
+            scene.facts = _with_own_shapes(scene, voices, days)
         voices[method.NAME] = method.speak(scene, voices)
     wanted = scene.subjects.filter(scene.subjects.day.isin([*days]))
     heard, names = scene.hear(wanted, voices)
@@ -66,6 +81,13 @@ def attribute(
     joined = heard.join(numbered, names).join(answers, "outcome").rename(subject_kind="kind")
     joined = joined.mutate(rules_version=ibis.literal(rules_version(estate, settings)))
     return joined.select(*ATTRIBUTIONS.names).cast(schema_of(ATTRIBUTIONS.columns))
+
+
+def _with_own_shapes(scene: Scene, voices: Mapping[str, list[ir.Table]], days: Collection[int]) -> dict[str, ir.Table]:
+    """Put what the queries of `days` were for in place of what the ledger held of these days."""
+    held = scene.facts["shape_assets"].select("source", "day", "shape", "asset")
+    own = shape.shape_assets(scene, voices, days)
+    return {**scene.facts, "shape_assets": held.filter(~held.day.isin([*days])).union(own)}
 
 
 def rules_version(estate: Estate, settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +13,9 @@ from costlens.estates import Relations
 from costlens.tagging.codec import asset_hash
 
 if TYPE_CHECKING:
-    from costlens.estate import Asset, Estate
+    from datetime import date
+
+    from costlens.estate import Asset, Estate, Ownership
     from costlens.settings.attribution import Settings
 
 _NOT_A_LABEL = re.compile(r"[^a-z0-9_-]")
@@ -26,6 +29,15 @@ def kept_keys(estate: Estate, settings: Settings) -> tuple[str, ...]:
     """Return the keys of query tags and labels whose values attribution needs, so that they are not masked."""
     rules = (rule.field.removeprefix(LABEL) for rule in estate.rules if rule.field.startswith(LABEL))
     return tuple(sorted({*settings.asset_keys, *settings.team_keys, *rules}))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a relation is: an asset, or its copy, in an environment."""
+
+    asset: str | None
+    environment: str | None = None
+    is_copy: bool = False
 
 
 class Known:
@@ -43,6 +55,7 @@ class Known:
                 self._nodes.setdefault(asset.dbt_node, _charged(asset))
                 self._paths.setdefault(asset.dbt_node, asset.path)
         self._targets = _patterns(settings.targets)
+        self._places = _patterns(settings.places)
         self._users = _patterns(settings.users)
 
     def asset(self, name: str) -> str:
@@ -53,6 +66,18 @@ class Known:
         """Tell whether the estate has an asset of this key."""
         return key in self._keys
 
+    def find(self, name: str) -> str | None:
+        """Return the key of the asset that a name means: a key, a dbt node, a relation, or a key with other signs between words."""
+        found = self.asset(name)
+        return found if found in self._keys else self.by_words(name)
+
+    def owner(self, asset: str, day: date) -> str | None:
+        """Return the team that owns an asset on a day."""
+        claims = self._claims.get(asset, ())
+        return next(
+            (c.team for c in claims if (c.valid_from or day) <= day and (c.valid_to is None or day < c.valid_to)), None
+        )
+
     def by_hash(self, digest: str) -> str | None:
         """Return the key of the asset whose hash a tag carries."""
         return self._hashes.get(digest)
@@ -60,6 +85,20 @@ class Known:
     def by_node(self, unique_id: str) -> str | None:
         """Return the asset of a dbt node; a test belongs to what it tests."""
         return self._nodes.get(unique_id)
+
+    def place(self, name: tuple[str, ...]) -> Place:
+        """Return the asset that a relation is, or is a copy of: what CI or a person made, where one asset only has a table of that name."""
+        if asset := self.relations.find_parts(name):
+            return Place(asset, "production")
+        environment = self.environment_of_place(*name[:-1]) if len(name) > 1 else None
+        if environment in (None, "production"):
+            return Place(None, environment)
+        return Place(self.relations.find_table(name[-1]), environment, is_copy=True)
+
+    def environment_of_place(self, *names: str) -> str | None:
+        """Return the environment that a database or schema belongs to; of two that differ the one that is not production."""
+        found = [environment for name in names if (environment := _first(self._places, name))]
+        return next((environment for environment in found if environment != "production"), found[0] if found else None)
 
     def path(self, unique_id: str) -> str | None:
         """Return the file that a dbt node is written in."""
@@ -118,6 +157,13 @@ class Known:
         for asset in self.estate.assets:
             words.setdefault(_words(asset.key), set()).add(_charged(asset))
         return words
+
+    @cached_property
+    def _claims(self) -> Mapping[str, list[Ownership]]:
+        claims: dict[str, list[Ownership]] = {}
+        for claim in sorted(self.estate.ownership, key=lambda claim: claim.precedence):
+            claims.setdefault(claim.asset, []).append(claim)
+        return claims
 
     @cached_property
     def _teams(self) -> Mapping[str, str]:

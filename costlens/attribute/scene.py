@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from costlens.attribute.decide import decide
+from costlens.attribute.deeds import Deed, read_deed
 from costlens.attribute.known import Known, kept_keys
 from costlens.attribute.subjects import subjects_of
+from costlens.attribute.tools import Tools, who_fields
 from costlens.attribute.verdicts import SILENT, Outcome, Verdict, Verdicts
 from costlens.masking import OPAQUE
 from costlens.model import Column
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from costlens.engine import Engine
+    from costlens.estate import Ownership, PrincipalRule
 
 #: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
 Voices = Mapping[str, Sequence["ir.Table"]]
@@ -36,6 +40,7 @@ class Scene:
     def __init__(self, facts: Mapping[str, ir.Table], known: Known, engine: Engine) -> None:
         self.known = known
         self.facts = facts
+        self.tools = Tools(known.settings.tools)
         self.verdicts = Verdicts()
         self._engine = engine
         self._boundaries = _boundaries(known)
@@ -43,7 +48,8 @@ class Scene:
         wanted = {key.lower() for key in kept_keys(known.estate, known.settings)}
         self._run_fields = re.compile(rf'"({"|".join(sorted(_RUN_FIELDS - wanted))})":"[^"\\]*"')
         #: Columns that rules on principals look at; the user tells the environment too.
-        self.who = [name for name in WHO if name in fields or name == "user"]
+        fields |= {"user", "client", *who_fields(self.tools.rules)}
+        self.who = [name for name in WHO if name in fields]
         self.subjects, self._texts = subjects_of(facts, self.who, self._boundaries, engine)
 
     def day_of_era(self, era: int) -> date:
@@ -59,6 +65,34 @@ class Scene:
         """Tell whether there are texts of a column."""
         return column in self._texts
 
+    def has_column(self, column: str) -> bool:
+        """Tell whether subjects have a column of who ran them, or numbers of such texts."""
+        return column in self.who or (column.endswith("_no") and column.removesuffix("_no") in self._texts)
+
+    @cached_property
+    def deeds(self) -> Mapping[int, Deed]:
+        """What queries did, by number."""
+        return {number: read_deed(text) for text, number in self.texts("deed")}
+
+    def by_deed(self, read: Callable[[Deed], Verdict | None]) -> list[ir.Table]:
+        """Return [(deed_no, verdict)] by looking at each distinct deed once; [] where none speaks."""
+        told = {number: self.verdicts.number(read(deed)) for number, deed in self.deeds.items()}
+        told = {number: verdict for number, verdict in told.items() if verdict}
+        return [self.numbers({"deed_no": [*told], "verdict": [*told.values()]}, "by_deed")] if told else []
+
+    def text_table(self, column: str) -> ir.Table:
+        """Return the distinct texts (value, no) of a column."""
+        return self._texts[column]
+
+    def texts(self, column: str) -> Iterator[tuple[str, int]]:
+        """Yield the distinct texts of a column with their numbers."""
+        for batch in self.batches(self._texts[column]):
+            yield from zip(batch["value"].to_pylist(), batch["no"].to_pylist(), strict=True)
+
+    def batches(self, rows: ir.Table) -> Iterator[pa.RecordBatch]:
+        """Run an expression and return its rows in batches, in their order."""
+        yield from self._engine.arrow(rows).to_batches(max_chunksize=20_000)
+
     def by_text(self, column: str, read: Callable[[str], Verdict | None]) -> list[ir.Table]:
         """Return [(<column>_no, verdict)] by reading each distinct text of a column once; [] where none speaks."""
         return self.by_text_and_era(column, lambda text, _: read(text), eras=False)
@@ -67,18 +101,16 @@ class Scene:
         self, column: str, read: Callable[[str, int], Verdict | None], *, eras: bool = True
     ) -> list[ir.Table]:
         """Return [(<column>_no, era, verdict)], as `by_text` where what a text says depends on the day."""
-        texts = self._engine.arrow(self._texts[column])
         rows: list[tuple[int, int, int]] = []
         said: dict[str, list[tuple[int, int]]] = {}
-        for batch in texts.to_batches(max_chunksize=20_000):
-            for text, number in zip(batch["value"].to_pylist(), batch["no"].to_pylist(), strict=True):
-                if text.startswith(OPAQUE):
-                    continue
-                lasting = self._run_fields.sub(r'"\1":""', text)
-                if lasting not in said:
-                    numbers = ((era, self.verdicts.number(read(lasting, era))) for era in (self.eras if eras else (0,)))
-                    said[lasting] = [(era, verdict) for era, verdict in numbers if verdict]
-                rows += [(number, era, verdict) for era, verdict in said[lasting]]
+        for text, number in self.texts(column):
+            if text.startswith(OPAQUE):
+                continue
+            lasting = self._run_fields.sub(r'"\1":""', text)
+            if lasting not in said:
+                numbers = ((era, self.verdicts.number(read(lasting, era))) for era in (self.eras if eras else (0,)))
+                said[lasting] = [(era, verdict) for era, verdict in numbers if verdict]
+            rows += [(number, era, verdict) for era, verdict in said[lasting]]
         if not rows:
             return []
         names = (f"{column}_no", "era", "verdict")
@@ -86,9 +118,9 @@ class Scene:
         return [table if eras else table.drop("era")]
 
     def by_columns(
-        self, columns: Collection[str], read: Callable[[dict[str, str | None], int], Verdict | None]
+        self, columns: Collection[str], read: Callable[[dict[str, Any], int], Verdict | None]
     ) -> list[ir.Table]:
-        """Return [(columns, era, verdict)] by reading each distinct combination of the text columns once."""
+        """Return [(columns, era, verdict)] by reading each distinct combination of columns once; those called `_no` are numbers."""
         keys = [*columns, "era"]
         rows = self._engine.arrow(self.subjects.select(keys).distinct())
         said = [
@@ -99,7 +131,7 @@ class Scene:
         if not told.num_rows:
             return []
         kinds = [
-            *(Column(column, "text") for column in columns),
+            *(Column(column, "integer" if column.endswith("_no") else "text") for column in columns),
             Column("era", "integer"),
             Column("verdict", "integer"),
         ]
@@ -134,6 +166,12 @@ class Scene:
         """Return rows of Arrow as a table."""
         return self._engine.register(rows, hint, columns)
 
+    def named(self, values: Sequence[str], hint: str, numbers: Sequence[int] | None = None) -> ir.Table:
+        """Return texts with numbers, by default their places, as a table (value, no)."""
+        held = numbers if numbers is not None else range(len(values))
+        arrow = pa.table({"value": pa.array(values, pa.string()), "no": pa.array(held, pa.int64())})
+        return self._engine.register(arrow, hint, [Column("value", "text"), Column("no", "integer")])
+
     def rows(self, rows: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for few rows."""
         return self._engine.rows(rows)
@@ -144,6 +182,7 @@ class Scene:
 
 
 def _boundaries(known: Known) -> list[int]:
-    """Return the days since 1970 on which a rule begins or ends to hold."""
-    days = {day for rule in known.estate.rules for day in (rule.valid_from, rule.valid_to) if day}
+    """Return the days since 1970 on which a rule or an ownership begins or ends to hold."""
+    held: list[PrincipalRule | Ownership] = [*known.estate.rules, *known.estate.ownership]
+    days = {day for each in held for day in (each.valid_from, each.valid_to) if day}
     return sorted(day.toordinal() - _EPOCH for day in days)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: Texts of a query that methods read: few are distinct, so a subject holds `<name>_no` and each text is read once.
 TEXTS = ("tag", "labels", "mark")
 OBJECT = "object"
-_LINKS = ("parent_id", "root_id", "session_id", "transaction_id")
+#: Text of what a query did; told by `facts["deeds"]`.
+DEED = "deed"
+_LINKS = ("parent_id", "root_id", "session_id", "transaction_id", "shape")
 _NO_TRANSACTION = "0"  # Snowflake's word for none
 
 Texts = dict[str, "ir.Table"]
@@ -36,9 +38,12 @@ def subjects_of(
     """
     texts = {name: _distinct(facts["queries"], name, engine) for name in TEXTS}
     rows = _queries(facts, who)
-    for name in TEXTS:
+    if "deeds" in facts:
+        texts[DEED] = _distinct(facts["deeds"], DEED, engine)
+        rows = _with_deed(rows, facts["deeds"])
+    for name in texts:
         rows = _numbered(rows, name, texts[name])
-    parts = [rows.mutate(object_no=ibis.null("int64"))]
+    parts = [_padded(rows, who)]
     if "usage" in facts:
         objects = engine.materialise(_objects(facts["usage"]), "objects")
         texts[OBJECT] = _distinct(objects, OBJECT, engine)
@@ -73,6 +78,7 @@ def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
         *TEXTS,
         "parent_id",
         "root_id",
+        "shape",
         transaction_id=ibis.ifelse(in_transaction, rows.transaction_id, ibis.null("string")),
         session_id=ibis.ifelse(in_transaction | ("client" in who), rows.session_id, ibis.null("string")),
         subject_id=rows.query_id,
@@ -91,6 +97,11 @@ def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
     sessions = facts["sessions"]
     clients = sessions.group_by("source", "session_id").agg(client=sessions.application.max())
     return rows.left_join(clients, ["source", "session_id"]).drop("source_right", "session_id_right")
+
+
+def _with_deed(rows: ir.Table, deeds: ir.Table) -> ir.Table:
+    told = deeds.select("source", "day", "deed", subject_id="query_id")
+    return rows.left_join(told, ["source", "day", "subject_id"]).drop("source_right", "day_right", "subject_id_right")
 
 
 def _objects(usage: ir.Table) -> ir.Table:
@@ -138,5 +149,5 @@ def _pools(metered: Sequence[ir.Table]) -> ir.Table:
 def _padded(rows: ir.Table, who: Collection[str]) -> ir.Table:
     """Add the columns that only queries have."""
     missing = dict.fromkeys((*who, *_LINKS), "string")
-    missing |= dict.fromkeys((f"{name}_no" for name in (*TEXTS, OBJECT)), "int64")
+    missing |= dict.fromkeys((f"{name}_no" for name in (*TEXTS, DEED, OBJECT)), "int64")
     return rows.mutate(**{name: ibis.null(kind) for name, kind in missing.items() if name not in rows.columns})

@@ -43,6 +43,8 @@ class Verdict:
     assets: tuple[tuple[str, float], ...] = ()
     team: str | None = None
     traits: Traits = Traits()
+    owner: str | None = None
+    """Who owns all the assets, where that matters: a read is paid by whoever a rule says asked."""
 
     @property
     def speaks(self) -> bool:

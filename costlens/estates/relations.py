@@ -45,12 +45,14 @@ class Relations:
     def __init__(self, assets: Iterable[Asset]) -> None:
         self._exact: dict[tuple[str, ...], str] = {}
         self._tails: dict[tuple[str, ...], set[str]] = {}
+        self._tables: dict[str, set[str]] = {}
         for asset in assets:
             for relation in asset.relations:
                 parts = parts_of(relation)
                 if parts:
                     self._exact.setdefault(parts, asset.key)
                     self._tails.setdefault(parts[-2:], set()).add(self._exact[parts])
+                    self._tables.setdefault(parts[-1], set()).add(self._exact[parts])
 
     def find(self, name: str, database: str | None = None, schema: str | None = None) -> str | None:
         """Return the key of the asset that a relation belongs to, or None.
@@ -65,10 +67,21 @@ class Relations:
             parts = (schema.lower(), *parts)
         if len(parts) == 2 and database:
             parts = (database.lower(), *parts)
-        table = parts[-1]
-        for spelling in (table, _HELPER.sub("", table), _SHARD.sub("_*", table)):
+        return self.find_parts(parts)
+
+    def find_parts(self, parts: tuple[str, ...]) -> str | None:
+        """Return the key of the asset of a name that was cut into its parts, in lower case."""
+        for spelling in _spellings(parts[-1]) if parts else ():
             if found := self._find((*parts[:-1], spelling)):
                 return found
+        return None
+
+    def find_table(self, table: str) -> str | None:
+        """Return the key of the only asset whose table has the name, in any place."""
+        for spelling in _spellings(table):
+            candidates = self._tables.get(spelling, set())
+            if len(candidates) == 1:
+                return next(iter(candidates))
         return None
 
     def _find(self, parts: tuple[str, ...]) -> str | None:
@@ -78,3 +91,7 @@ class Relations:
             return self._exact.get(parts[1:])  # an asset that names no database means every one
         candidates = self._tails.get(parts, set()) if len(parts) == 2 else set()
         return next(iter(candidates)) if len(candidates) == 1 else None
+
+
+def _spellings(table: str) -> tuple[str, ...]:
+    return table, _HELPER.sub("", table), _SHARD.sub("_*", table)

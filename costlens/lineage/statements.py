@@ -135,7 +135,7 @@ def alter(walk: Walk) -> None:
     walk.at += 1
     walk.skip_all(_MODIFIERS)
     if not walk.skip(*_RELATION_KINDS):
-        walk.does("alter", writes=False)
+        walk.does("alter session" if walk.word() == "SESSION" else "alter", writes=False)
         walk.to_end()
         return
     _skip_exists(walk)
@@ -235,7 +235,24 @@ HEADS: dict[str, Callable[[Walk], None]] = {
     "UPDATE": update,
     "VACUUM": listed("vacuum"),
     **dict.fromkeys(
-        ("COMMENT", "DESC", "DESCRIBE", "GET", "GRANT", "LIST", "LS", "PUT", "REMOVE", "REVOKE", "RM", "SHOW", "USE"),
+        (
+            "CALL",
+            "COMMENT",
+            "COMMIT",
+            "DESC",
+            "DESCRIBE",
+            "GET",
+            "GRANT",
+            "LIST",
+            "LS",
+            "PUT",
+            "REMOVE",
+            "REVOKE",
+            "RM",
+            "ROLLBACK",
+            "SHOW",
+            "USE",
+        ),
         nothing,
     ),
 }

@@ -52,7 +52,14 @@ def answers(
     """Attribute and return the rows, sorted, their evidence read."""
     with Engine(threads=2) as engine:
         facts = facts_of(engine, {"queries": [], **rows})
-        found = engine.rows(attribute(facts, estate or Estate(), settings or Settings(), [*days], engine))
+        return answers_of(engine, facts, estate or Estate(), settings or Settings(), days)
+
+
+def answers_of(
+    engine: Engine, facts: Mapping[str, ir.Table], estate: Estate, settings: Settings, days: Iterable[int]
+) -> list[dict[str, Any]]:
+    """Attribute facts and return the rows, sorted, their evidence read."""
+    found = engine.rows(attribute(facts, estate, settings, [*days], engine))
     for row in found:
         assert tuple(row) == ATTRIBUTIONS.names
         row["evidence"] = json.loads(row["evidence"])
