@@ -18,6 +18,7 @@ from costlens.config import Config, load_config
 from costlens.engine import Engine
 from costlens.estate import Estate
 from costlens.ledger import Ledger, Snapshot
+from costlens.reading import with_team
 from costlens.settings.dashboard import Settings
 from costlens_dashboard.cube import MEMORY, Cube
 from costlens_dashboard.scope import Scope
@@ -107,6 +108,29 @@ class Desk:
     def ask(self, question: Question, scope: Scope, *given: Hashable) -> pd.DataFrame:
         """Return the answer to a question over the cube's rows within a scope; it is kept and shared, so do not change it."""
         return self._frame((question, scope, given), lambda engine: question(self._cube(engine, scope), *given))
+
+    def lines(self, question: Question, scope: Scope, *given: Hashable) -> pd.DataFrame:
+        """Return the answer to a question over `daily` itself, with the team of the day: for shapes, users and objects."""
+
+        def run(engine: Engine) -> ir.Table:
+            rows = with_team(engine, self.table(engine, "daily", scope), self.estate)
+            return question(scope.narrow(rows), *given)
+
+        return self._frame(("daily", question, scope, given), run)
+
+    def statements(self, question: Question, scope: Scope, *given: Hashable) -> pd.DataFrame:
+        """Return the answer to a question over queries, their charges and their attributions, with team, within a scope."""
+
+        def run(engine: Engine) -> ir.Table:
+            queries, charges = self.table(engine, "queries", scope), self.table(engine, "charges", scope)
+            charges = charges.filter(charges.query_id.notnull() & (charges.currency == scope.currency))
+            if scope.month:
+                charges = charges.filter(charges.billing_period == scope.month)
+            told = self.table(engine, "attributions", scope)
+            told = with_team(engine, told.filter(told.subject_kind == "query"), self.estate)
+            return question(queries, charges, scope.of_teams(told), *given)
+
+        return self._frame(("statements", question, scope, given), run)
 
     def facts(self, question: Question, names: tuple[str, ...], scope: Scope, *given: Hashable) -> pd.DataFrame:
         """Return the answer to a question over tables of the ledger, opened for the scope's days and source."""

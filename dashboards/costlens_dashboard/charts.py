@@ -183,3 +183,34 @@ def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, w
         x=alt.X("end:Q", axis=None, scale=scale), text="label:N"
     )
     draw(marks + text, what, 34 * len(rows) + 10)
+
+
+def runs(frame: pd.DataFrame, what: str) -> None:
+    """Draw started_at, seconds and status on the time axis: how long each run took, and which failed (a cross)."""
+    rows = frame[["started_at", "seconds", "status"]].copy()
+    rows["at"] = pd.to_datetime(rows["started_at"], unit="us", utc=True)
+    rows["status"] = rows["status"].fillna("not known")
+    names = [name for name in ("success", "failed", "cancelled", "not known") if name in set(rows["status"])]
+    names += sorted(set(rows["status"]) - set(names))
+    colours = {"success": "#0072B2", "failed": palette.RISE, "cancelled": "#A6951F"}
+    marks = {"success": "circle", "failed": "cross", "cancelled": "diamond"}
+    points = (
+        alt.Chart(rows)
+        .mark_point(filled=True, size=46, opacity=0.75)
+        .encode(
+            x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=8)),
+            y=alt.Y("seconds:Q", axis=alt.Axis(title="seconds", tickCount=4, **_GRID)),
+            color=alt.Color("status:N", scale=_named(names, colours), legend=_legend(names)),
+            shape=alt.Shape(
+                "status:N",
+                scale=alt.Scale(domain=names, range=[marks.get(name, "square") for name in names]),
+                legend=_legend(names),
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", title="Started", format="%-d %b %Y %H:%M"),
+                alt.Tooltip("seconds:Q", title="Seconds", format=",.1f"),
+                alt.Tooltip("status:N", title="Status"),
+            ],
+        )
+    )
+    draw(points, what, 200)

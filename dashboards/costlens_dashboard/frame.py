@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -34,7 +33,12 @@ class Entry:
     is_listed: bool = True
 
 
-PAGES = (Entry("overview", "Overview", ":material/monitoring:", "Money"),)
+PAGES = (
+    Entry("overview", "Overview", ":material/monitoring:", "Money"),
+    Entry("assets", "Assets", ":material/table_chart:", "Money"),
+    Entry("asset", "Asset", ":material/table:", "Money", is_listed=False),
+    Entry("queries", "Queries", ":material/code:", "Money"),
+)
 
 
 def main(first: str = "overview") -> None:
@@ -42,20 +46,12 @@ def main(first: str = "overview") -> None:
     st.set_page_config(page_title="CostLens", page_icon=_ICON, layout="wide")
     st.logo(_LOGO, size="large")
     st.html(_STYLE)
-    try:
-        books = open_books()
-    except CostLensError as error:
-        failure(error)
-        return
-    drawn: list[Callable[[Entry], None]] = []
-    shown = {entry.name: st.Page(partial(_run, drawn, entry), **_options(entry, first)) for entry in PAGES}
+    shown = {entry.name: st.Page(partial(_draw, entry), **_options(entry, first)) for entry in PAGES}
     st.session_state["pages"] = shown
     groups: dict[str, list[st.Page]] = {}
     for entry in PAGES:
         groups.setdefault(entry.group, []).append(shown[entry.name])
-    page = st.navigation(groups, expanded=True)
-    drawn.append(partial(_draw, books))
-    page.run()
+    st.navigation(groups, expanded=True).run()
 
 
 def _options(entry: Entry, first: str) -> dict[str, Any]:
@@ -68,12 +64,13 @@ def _options(entry: Entry, first: str) -> dict[str, Any]:
     }
 
 
-def _run(drawn: list[Callable[[Entry], None]], entry: Entry) -> None:
-    drawn[0](entry)
-
-
-def _draw(books: Books, entry: Entry) -> None:
+def _draw(entry: Entry) -> None:
     """Draw one page from one snapshot; where a file of it has gone meanwhile, once more from the then newest."""
+    try:
+        books = open_books()
+    except CostLensError as error:
+        failure(error)
+        return
     try:
         _page(books, entry)
     except (duckdb.IOException, OSError, LedgerError) as error:

@@ -43,6 +43,10 @@ class Scope:
         rows = rows.filter(rows.billing_period == self.month) if self.month else rows.filter(rows.day >= self.since)
         if self.source:
             rows = rows.filter(rows.source == self.source)
+        return self.of_teams(rows)
+
+    def of_teams(self, rows: ir.Table) -> ir.Table:
+        """Return the rows, with team, of the team picked and of those that the reader may see."""
         if self.team:
             rows = rows.filter(rows.team == self.team)
         if self.only is not None:

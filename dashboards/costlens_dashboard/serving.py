@@ -56,6 +56,7 @@ def options(address: str, port: int, browser: bool) -> dict[str, Any]:
         "client.disableDataExport": True,  # its CSV does not keep spreadsheets from running formulas; ours does
         "runner.magicEnabled": False,
         "logger.hideWelcomeMessage": True,
+        "logger.enableRich": False,
     }
     themes: dict[str, Any] = {f"theme.light.{key}": value for key, value in LIGHT.items()}
     themes |= {f"theme.dark.{key}": value for key, value in DARK.items()}

@@ -1,0 +1,89 @@
+"""What assets cost, and of what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SERVERLESS = ("serverless", "ingest", "ai", "acceleration", "transfer", "other")
+BUCKETS = 15
+"""Points of a sparkline."""
+
+
+def _part(rows: ir.Table, condition: ir.Value) -> ir.Value:
+    return ibis.ifelse(condition, rows.cost, ibis.literal(0).cast("decimal(38, 12)")).sum()
+
+
+def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
+    """Return a row per asset: cost and its parts, statements, what idle of its pools is its share, and a sparkline.
+
+    The share of idle is an estimate for reading, no charge: a pool's idle over its queries by their own cost.
+    """
+    idle = rows.filter(rows.category == "idle").group_by("source", "pool").agg(idle=lambda t: t.cost.sum())
+    own = rows.filter(rows.category == "query").group_by("source", "pool").agg(own=lambda t: t.cost.sum())
+    ratio = own.inner_join(idle, ["source", "pool"])
+    ratio = ratio.filter(ratio.own > 0).select(
+        "source", "pool", ratio=ratio.idle.cast("float64") / ratio.own.cast("float64")
+    )
+    mine = rows.filter(rows.asset.notnull())
+    joined = mine.left_join(ratio, ["source", "pool"]).drop("source_right", "pool_right")
+    ran = (joined.category == "query") & joined.ratio.notnull()
+    waits = ibis.ifelse(ran, joined.cost.cast("float64") * joined.ratio, 0.0).sum()
+    step = max(-(-(until - since) // BUCKETS), 1)
+    count = -(-(until - since) // step)
+    bucket = ((joined.day - since) / step).floor()
+    trend = {f"b{n}": _part(joined, bucket == n).cast("float64").round(2) for n in range(count)}
+    query = joined.category == "query"
+    grouped = joined.group_by("asset").agg(
+        team=joined.team.max(),
+        sources=joined.source.nunique(),
+        source=joined.source.max(),
+        cost=joined.cost.sum(),
+        builds=_part(joined, query & (joined.purpose == "build")),
+        tests=_part(joined, query & (joined.purpose == "test")),
+        reads=_part(joined, query & (joined.purpose == "read")),
+        storage=_part(joined, joined.category == "storage"),
+        serverless=_part(joined, joined.category.isin(SERVERLESS)),
+        waits=waits,
+        queries=joined.queries.sum(),
+        runs=joined.runs.sum(),
+        **trend,
+    )
+    return grouped.mutate(trend=ibis.array([grouped[name] for name in trend])).drop(*trend).order_by(ibis.desc("cost"))
+
+
+def one_by_day(rows: ir.Table, asset: str) -> ir.Table:
+    """Return day, name, cost of one asset: queries by purpose, the rest by category."""
+    mine = rows.filter(rows.asset == asset)
+    mine = mine.mutate(name=ibis.ifelse(mine.category == "query", mine.purpose.fill_null("query"), mine.category))
+    return mine.group_by("day", "name").agg(cost=mine.cost.sum()).filter(lambda t: t.cost != 0)
+
+
+def runs(materializations: ir.Table) -> ir.Table:
+    """Return asset, runs, failed from what orchestrators said."""
+    rows = materializations
+    return rows.group_by("asset").agg(
+        runs=rows.run_id.nunique(),
+        failed=ibis.ifelse(rows.status == "failed", rows.run_id, ibis.null("string")).nunique(),
+    )
+
+
+def runs_of(materializations: ir.Table, asset: str) -> ir.Table:
+    """Return the runs of one asset, latest first."""
+    rows = materializations.filter(materializations.asset == asset)
+    return (
+        rows.select(
+            "run_id",
+            "partition",
+            "orchestrator",
+            "status",
+            "started_at",
+            seconds=(rows.ended_at - rows.started_at) / 1_000_000,
+        )
+        .order_by(ibis.desc("started_at"))
+        .limit(5_000)
+    )

@@ -1,0 +1,206 @@
+"""Queries: the dearest shapes and queries, their masked text, the evidence of whose they are, and their place in the code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from costlens_dashboard import formats, links
+from costlens_dashboard.questions import statements
+from costlens_dashboard.state import View
+from costlens_dashboard.tables import Column, table
+from costlens_dashboard.text import md, plain
+
+_SHAPES = (
+    Column("text", "Statement", width="large", help="Literals and comments are taken out."),
+    Column("cost", "Cost", "money"),
+    Column("share", "Share", "share", help="Of the shapes shown."),
+    Column("queries", "Queries", "count"),
+    Column("per_query", "Cost per query", "money"),
+    Column("seconds", "Run time", "seconds"),
+    Column("asset", "Asset"),
+    Column("team", "Team"),
+    Column("method", "Attributed by"),
+    Column("purpose", "Purpose"),
+    Column("user", "User"),
+    Column("pool", "Pool"),
+    Column("source", "Source"),
+    Column("shape", "Shape", width="small"),
+)
+_QUERIES = (
+    Column("query_id", "Query", width="medium"),
+    Column("cost", "Cost", "money"),
+    Column("started_at", "Started", "instant"),
+    Column("seconds", "Run time", "seconds"),
+    Column("queued", "Queued", "seconds"),
+    Column("status", "Status"),
+    Column("asset", "Asset"),
+    Column("team", "Team"),
+    Column("method", "Attributed by"),
+    Column("confidence", "Confidence", "share"),
+    Column("code_ref", "Code"),
+    Column("user", "User"),
+    Column("role", "Role"),
+    Column("pool", "Pool"),
+    Column("pool_size", "Size"),
+    Column("source", "Source"),
+)
+_EVIDENCE = (
+    Column("method", "Method"),
+    Column("asset", "Asset"),
+    Column("team", "Team"),
+    Column("share", "Share", "share"),
+    Column("confidence", "Confidence", "share"),
+    Column("text", "What it says", width="large"),
+)
+
+
+def draw(view: View) -> str | None:
+    """Draw the page."""
+    st.subheader("Shapes", anchor=False)
+    shape = draw_shapes(view, None)
+    st.subheader("Queries", anchor="queries")
+    draw_queries(view, None, shape)
+    return None
+
+
+def draw_shapes(view: View, asset: str | None) -> str | None:
+    """Draw the dearest shapes; return the one that is picked."""
+    found = view.desk.lines(statements.shapes, view.scope, asset)
+    if found.empty:
+        st.caption("No query has cost in this period.")
+        return None
+    frame = found.assign(share=found["cost"] / (found["cost"].sum() or 1.0), per_query=found["cost"] / found["queries"])
+    frame["text"] = _texts(view, tuple(frame["shape"]))
+    for name, count in (("team", "teams"), ("asset", "assets"), ("user", "users")):
+        more = frame[count].fillna(0).astype(int)
+        frame[name] = [_and_more(value, n) for value, n in zip(frame[name], more, strict=True)]
+    if asset is None:
+        first = frame.iloc[0]
+        words = f"{formats.money(first['cost'], view.currency)} went into one shape, {formats.count(first['queries'])} queries"
+        st.markdown(f"**{md(words)}**")
+    st.caption("Statements that differ in literals only are one shape. Pick one to see its text and its queries.")
+    columns = _seen(view, _SHAPES)
+    table(frame, columns, name="shapes", rows=8, search=("text", "asset", "team", "shape"), opens=_open_shape)
+    shape = _shape()
+    row = frame[frame["shape"] == shape]
+    if shape is None:
+        return None
+    _text(view, shape, row["text"].iloc[0] if len(row) else None)
+    return shape
+
+
+def _open_shape(row: pd.Series) -> None:
+    st.query_params["shape"] = str(row["shape"])
+
+
+def _shape() -> str | None:
+    return st.query_params.get("shape")
+
+
+def _and_more(value: Any, count: int) -> Any:
+    if value is None or value != value:
+        return None
+    return f"{value} and {count - 1} more" if count > 1 else value
+
+
+def _seen(view: View, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    hidden = {"user", "role"} if view.reader.hides_users else set()
+    if view.reader.hides_texts:
+        hidden |= {"text"}
+    return tuple(column for column in columns if column.name not in hidden)
+
+
+def _texts(view: View, shapes: tuple[str, ...]) -> list[str | None]:
+    if view.reader.hides_texts:
+        return [None] * len(shapes)
+    rows = view.desk.facts(statements.texts, ("shapes",), view.scope, shapes)
+    known = dict(zip(rows["shape"], rows["text"], strict=True))
+    return [known.get(shape) for shape in shapes]
+
+
+def _text(view: View, shape: str, text: str | None) -> None:
+    with st.container(border=True):
+        if view.reader.hides_texts:
+            st.caption("Texts are hidden by the configuration.")
+        elif text is None:
+            st.caption("The text of this shape is not in the ledger for this period.")
+        else:
+            st.code(laid_out(text), language="sql", wrap_lines=True)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(md(f"Shape {shape}"), width="stretch")
+            st.button("Close", key="close-shape", type="tertiary", on_click=_close)
+
+
+def _close() -> None:
+    st.query_params.pop("shape", None)
+
+
+def laid_out(text: str) -> str:
+    """Return a masked statement laid out for reading; one that no parser reads stays as it is."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        return (
+            sqlglot.transpile(text, read="snowflake", write="snowflake", pretty=True)[0] if len(text) < 20_000 else text
+        )
+    except (SqlglotError, RecursionError, IndexError):
+        return text
+
+
+def draw_queries(view: View, asset: str | None, shape: str | None) -> None:
+    """Draw the dearest queries, with the evidence of the one that is picked."""
+    frame = view.desk.statements(statements.queries, view.scope, shape, asset)
+    if frame.empty:
+        st.caption(
+            "No single query is known in this period: rows per query may be kept for fewer days than the totals."
+        )
+        return
+    frame = frame.assign(started_at=pd.to_datetime(frame["started_at"], unit="us", utc=True))
+    st.caption("The dearest queries" + (" of the shape" if shape else "") + ". Pick one for its evidence.")
+    columns = _seen(view, _QUERIES)
+    table(
+        frame,
+        columns,
+        name="queries",
+        rows=10,
+        search=("query_id", "asset", "team"),
+        opens=lambda row: _evidence(view, row),
+    )
+
+
+def _evidence(view: View, row: pd.Series) -> None:
+    with st.container(border=True):
+        whose = row["asset"] or row["team"] or "nobody yet"
+        confidence = formats.percent(row["confidence"])
+        st.markdown(f"**{md(whose, 120)}, by {md(row['method'])}, confidence {confidence}**")
+        if row["code_ref"]:
+            st.code(plain(row["code_ref"]), language=None)
+        said = _read(row["evidence"])
+        rows = pd.DataFrame(
+            [{c.name: one.get(c.name) for c in _EVIDENCE} for one in said], columns=[c.name for c in _EVIDENCE]
+        )
+        table(
+            rows,
+            _EVIDENCE,
+            name="evidence",
+            rows=6,
+            empty="Nothing spoke for anybody: see Unattributed for what would.",
+        )
+        with st.container(horizontal=True):
+            if row["asset"]:
+                links.link("asset", f"Asset {row['asset']}", asset=str(row["asset"]))
+            if row["shape"] and "shape" not in st.query_params:
+                st.caption(md(f"Shape {row['shape']}"))
+
+
+def _read(evidence: Any) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(evidence) if isinstance(evidence, str) else []
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
