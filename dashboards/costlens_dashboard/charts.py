@@ -185,6 +185,84 @@ def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, w
     draw(marks + text, what, 34 * len(rows) + 10)
 
 
+def _hour_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(at=pd.to_datetime(frame["hour"], unit="us", utc=True).dt.tz_localize(None))
+
+
+def pool_hours(frame: pd.DataFrame, what: str) -> None:
+    """Draw hour, name, cost of a pool as stacked areas in steps."""
+    rows = _hour_rows(frame)
+    names = ["own", *sorted(set(rows["name"]) - {"own"})]
+    colours = {"own": palette.CATEGORIES["query"], "idle": palette.CATEGORIES["idle"], **palette.CAUSES}
+    rows["place"] = rows["name"].map({name: place for place, name in enumerate(names)})
+    chart = (
+        alt.Chart(rows)
+        .mark_bar(binSpacing=0, size=max(1.0, min(10.0, 700 / max(rows["hour"].nunique(), 1))))
+        .encode(
+            x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=8)),
+            y=alt.Y("sum(cost):Q", axis=_money_axis()),
+            color=alt.Color("name:N", scale=_named(names, colours), legend=_legend(names)),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("at:T", title="Hour, UTC", format="%-d %b %H:%M"),
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("sum(cost):Q", title="Cost", format=",.2f"),
+            ],
+        )
+    )
+    draw(chart, what, 240)
+
+
+def utilisation(frame: pd.DataFrame, what: str) -> None:
+    """Draw how much of what was metered was used, by weekday and hour of the day."""
+    rows = _hour_rows(frame)
+    rows = rows.assign(
+        weekday=rows["at"].dt.dayofweek, clock=rows["at"].dt.hour, own=rows["cost"].where(rows["name"] == "own", 0.0)
+    )
+    cells = rows.groupby(["weekday", "clock"], as_index=False)[["cost", "own"]].sum()
+    cells = cells[cells["cost"] > 0]
+    cells["used"] = cells["own"] / cells["cost"]
+    days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    cells["day"] = [days[number] for number in cells["weekday"]]
+    chart = (
+        alt.Chart(cells)
+        .mark_rect(cornerRadius=2, stroke="transparent", strokeWidth=1)
+        .encode(
+            x=alt.X("clock:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False, domain=False)),
+            y=alt.Y("day:O", sort=days, title=None, axis=alt.Axis(ticks=False, domain=False)),
+            color=alt.Color(
+                "used:Q",
+                scale=alt.Scale(domain=[0, 1], scheme="viridis"),
+                legend=alt.Legend(title="used", format="%", orient="top", gradientLength=160, tickCount=3),
+            ),
+            tooltip=[
+                alt.Tooltip("day:N", title="Day"),
+                alt.Tooltip("clock:O", title="Hour"),
+                alt.Tooltip("used:Q", title="Used", format=".0%"),
+                alt.Tooltip("cost:Q", title="Cost", format=",.2f"),
+            ],
+        )
+    )
+    draw(chart, what, 220)
+
+
+def hourly_line(frame: pd.DataFrame, column: str, what: str) -> None:
+    """Draw one number by hour."""
+    chart = (
+        alt.Chart(_hour_rows(frame))
+        .mark_area(line={"color": palette.COLOURS[5]}, color=palette.COLOURS[5], opacity=0.3, interpolate="step")
+        .encode(
+            x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=6)),
+            y=alt.Y(f"{column}:Q", axis=alt.Axis(title="seconds", tickCount=4, **_GRID)),
+            tooltip=[
+                alt.Tooltip("at:T", title="Hour, UTC", format="%-d %b %H:%M"),
+                alt.Tooltip(f"{column}:Q", format=",.0f"),
+            ],
+        )
+    )
+    draw(chart, what, 220)
+
+
 def runs(frame: pd.DataFrame, what: str) -> None:
     """Draw started_at, seconds and status on the time axis: how long each run took, and which failed (a cross)."""
     rows = frame[["started_at", "seconds", "status"]].copy()
@@ -214,3 +292,56 @@ def runs(frame: pd.DataFrame, what: str) -> None:
         )
     )
     draw(points, what, 200)
+
+
+def stacked_months(frame: pd.DataFrame, names: Sequence[str], colours: Mapping[str, str], what: str) -> None:
+    """Draw month, name, cost as stacked columns."""
+    rows = frame.assign(label=[formats.month(month)[:3] + " " + month[2:4] for month in frame["month"]])
+    order = [formats.month(month)[:3] + " " + month[2:4] for month in sorted(frame["month"].unique())]
+    rows["place"] = rows["name"].map({name: place for place, name in enumerate(names)})
+    chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False)),
+            y=alt.Y("sum(cost):Q", axis=_money_axis()),
+            color=alt.Color("name:N", scale=_named(names, colours), legend=_legend(names)),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("label:N", title="Month"),
+                alt.Tooltip("name:N", title="Name"),
+                alt.Tooltip("sum(cost):Q", title="Cost", format=",.2f"),
+            ],
+        )
+    )
+    draw(chart, what, 280)
+
+
+def band(frame: pd.DataFrame, expected: Mapping[str, float], first: date, last: date, what: str) -> None:
+    """Draw day, cost as a line, the expected band over the days of an anomaly, and its days as points."""
+    rows = frame.assign(date=pd.to_datetime([formats.as_date(day) for day in frame["day"]]))
+    rows["odd"] = (rows["date"] >= pd.Timestamp(first)) & (rows["date"] <= pd.Timestamp(last))
+    half = pd.Timedelta(hours=12)
+    area = pd.DataFrame([{**expected, "from": pd.Timestamp(first) - half, "to": pd.Timestamp(last) + half}])
+    x = alt.X("date:T", title=None, axis=_days_axis(rows["day"]))
+    base = alt.Chart(rows)
+    shade = (
+        alt.Chart(area)
+        .mark_rect(color=palette.BAND, opacity=0.35)
+        .encode(x=alt.X("from:T", title=None), x2="to:T", y=alt.Y("low:Q", axis=_money_axis()), y2="high:Q")
+    )
+    middle = (
+        alt.Chart(area)
+        .mark_rule(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.6)
+        .encode(x="from:T", x2="to:T", y="expected:Q")
+    )
+    tips = [alt.Tooltip("date:T", title="Day", format="%-d %b %Y"), alt.Tooltip("cost:Q", title="Cost", format=",.2f")]
+    line = base.mark_line(color=palette.FALL, strokeWidth=2).encode(
+        x=x, y=alt.Y("cost:Q", axis=_money_axis()), tooltip=tips
+    )
+    points = (
+        base.transform_filter("datum.odd")
+        .mark_point(filled=True, size=80, color=palette.RISE)
+        .encode(x="date:T", y="cost:Q", tooltip=tips)
+    )
+    draw(shade + middle + line + points, what, 260)

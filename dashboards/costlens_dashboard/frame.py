@@ -37,7 +37,14 @@ PAGES = (
     Entry("overview", "Overview", ":material/monitoring:", "Money"),
     Entry("assets", "Assets", ":material/table_chart:", "Money"),
     Entry("asset", "Asset", ":material/table:", "Money", is_listed=False),
+    Entry("teams", "Teams", ":material/groups:", "Money"),
+    Entry("team", "Team", ":material/group:", "Money", is_listed=False),
+    Entry("pools", "Pools", ":material/bolt:", "Money"),
     Entry("queries", "Queries", ":material/code:", "Money"),
+    Entry("unattributed", "Unattributed", ":material/help:", "To do"),
+    Entry("waste", "Waste", ":material/delete_sweep:", "To do"),
+    Entry("anomalies", "Anomalies", ":material/notifications_active:", "To do"),
+    Entry("data", "Data", ":material/database:", "Ledger"),
 )
 
 

@@ -7,6 +7,8 @@ import unicodedata
 
 #: All that begins something in Streamlit's Markdown: emphasis, links, code, LaTeX, directives, emoji, HTML, tables.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@^=])")
+#: What is made a link without being marked as one: no backslash stops that, a joiner that nobody sees does.
+_ADDRESS = re.compile(r"(@|://|\\:|www)", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -19,7 +21,7 @@ def plain(value: object, longest: int = _LONGEST) -> str:
 
 def md(value: object, longest: int = _LONGEST) -> str:
     """Return a value so that Markdown shows it as it is: the only way a warehouse's text may get into Markdown."""
-    return _SPECIAL.sub(r"\\\1", plain(value, longest))
+    return _ADDRESS.sub(r"\1\u2060", _SPECIAL.sub(r"\\\1", plain(value, longest)))
 
 
 def cell(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import ibis
@@ -33,10 +34,7 @@ def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
     joined = mine.left_join(ratio, ["source", "pool"]).drop("source_right", "pool_right")
     ran = (joined.category == "query") & joined.ratio.notnull()
     waits = ibis.ifelse(ran, joined.cost.cast("float64") * joined.ratio, 0.0).sum()
-    step = max(-(-(until - since) // BUCKETS), 1)
-    count = -(-(until - since) // step)
-    bucket = ((joined.day - since) / step).floor()
-    trend = {f"b{n}": _part(joined, bucket == n).cast("float64").round(2) for n in range(count)}
+    trend = _trend(joined, since, until)
     query = joined.category == "query"
     grouped = joined.group_by("asset").agg(
         team=joined.team.max(),
@@ -54,6 +52,16 @@ def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
         **trend,
     )
     return grouped.mutate(trend=ibis.array([grouped[name] for name in trend])).drop(*trend).order_by(ibis.desc("cost"))
+
+
+def _trend(rows: ir.Table, since: int, until: int) -> dict[str, ir.Value]:
+    """Return the cost a day in fifteen even parts of [since, until), or in days where there are fewer."""
+    days = max(until - since, 1)
+    edges = sorted({since + days * n // min(BUCKETS, days) for n in range(min(BUCKETS, days))} | {until})
+    return {
+        f"b{n}": (_part(rows, (rows.day >= first) & (rows.day < after)).cast("float64") / (after - first)).round(4)
+        for n, (first, after) in enumerate(pairwise(edges))
+    }
 
 
 def one_by_day(rows: ir.Table, asset: str) -> ir.Table:

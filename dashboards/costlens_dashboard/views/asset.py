@@ -18,7 +18,7 @@ from costlens_dashboard.views.assets import frame_of
 from costlens_dashboard.views.queries import draw_queries, draw_shapes
 
 NEIGHBOURS = (
-    Column("asset", "Asset", width="large"),
+    Column("asset", "Asset"),
     Column("direction", "Direction"),
     Column("team", "Team"),
     Column("cost", "Cost", "money"),
@@ -72,9 +72,9 @@ def _figures(view: View, row: Any) -> None:
     cells = st.columns(5, gap="small")
     figures = (
         (f"Cost, {view.currency}", formats.money(row["cost"]), f"{formats.percent(row['share'], 1)} of all"),
-        (f"Builds and tests, {view.currency}", formats.money(row["builds"] + row["tests"]), None),
-        (f"Reads, {view.currency}", formats.money(row["reads"]), None),
-        (f"Storage and services, {view.currency}", formats.money(row["storage"] + row["serverless"]), None),
+        ("Builds and tests", formats.money(row["builds"] + row["tests"]), None),
+        ("Reads", formats.money(row["reads"]), None),
+        ("Storage, services", formats.money(row["storage"] + row["serverless"]), None),
         ("Runs", formats.count(row["runs"]), _per_run(row, view.currency)),
     )
     for cell, (label, value, delta) in zip(cells, figures, strict=True):

@@ -68,7 +68,8 @@ def draw(view: View) -> str | None:
 def frame_of(view: View, scope: Scope | None = None) -> pd.DataFrame:
     """Return the assets with cost, runs and what the estate says of them, dearest first."""
     scope = scope or view.scope
-    costs = view.desk.ask(assets.costs, scope, scope.since, min(scope.until, view.complete_until + 1))
+    until = min(scope.until - 1 if scope.month else scope.until, view.complete_until)
+    costs = view.desk.ask(assets.costs, scope, scope.since, max(until, scope.since + 1))
     runs = view.desk.facts(assets.runs, ("materializations",), scope)
     frame = costs.drop(columns=["runs"]).merge(runs, on="asset", how="left")
     told = costs["runs"].where(costs["runs"] > 0)

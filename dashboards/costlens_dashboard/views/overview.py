@@ -17,7 +17,7 @@ from costlens.settings.budgets import Settings as Budgets
 from costlens_dashboard import charts, formats, links
 from costlens_dashboard.cube import MEMORY
 from costlens_dashboard.questions import spend
-from costlens_dashboard.scope import compared
+from costlens_dashboard.scope import Scope, compared
 from costlens_dashboard.state import View, choice
 from costlens_dashboard.text import md
 
@@ -33,23 +33,19 @@ def draw(view: View) -> str | None:
     _figures(view, view.desk.ask(spend.total, view.scope).iloc[0], now, before)
     by = choice("Group by", ("team", "category", "source", "pool", "asset"), "by")
     left, right = st.columns([3, 2], gap="medium")
-    mine = view.desk.ask(spend.by_name, now, by)[["name", "cost"]]
-    past = view.desk.ask(spend.by_name, before, by)[["name", "cost"]].rename(columns={"cost": "before"})
-    if not view.is_whole(before):
-        past = past.head(0)
-    both = mine.merge(past, on="name", how="outer").fillna({"cost": 0.0, "before": 0.0})
+    both = both_periods(view, view.scope, by)
     with left, st.container(border=True):
         _days(view, by, before)
     with right, st.container(border=True):
         _names(view, both, by, view.is_whole(before))
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True):
-        _changes(view, both, by)
+        draw_changes(view, view.scope, by)
     with right:
         with st.container(border=True):
-            _budgets(view)
+            draw_budgets(view)
         with st.container(border=True):
-            _anomalies(view)
+            draw_anomalies(view)
     if view.reader.teams is None:
         with st.container(border=True):
             _reconciliation(view)
@@ -186,7 +182,19 @@ def changes(both: pd.DataFrame, most: int = STEPS) -> list[tuple[str, float]]:
     return steps
 
 
-def _changes(view: View, both: pd.DataFrame, by: str) -> None:
+def both_periods(view: View, scope: Scope, by: str) -> pd.DataFrame:
+    """Return name, cost, before: complete days against the same days of the period before, where all of that is known."""
+    now, before = compared(scope, view.complete_until)
+    mine = view.desk.ask(spend.by_name, now, by)[["name", "cost"]]
+    past = view.desk.ask(spend.by_name, before, by)[["name", "cost"]].rename(columns={"cost": "before"})
+    if not view.is_whole(before):
+        past = past.head(0)
+    return mine.merge(past, on="name", how="outer").fillna({"cost": 0.0, "before": 0.0})
+
+
+def draw_changes(view: View, scope: Scope, by: str) -> None:
+    """Draw what changed most: a waterfall that adds up."""
+    both = both_periods(view, scope, by)
     now, before = float(both["cost"].sum()), float(both["before"].sum())
     if not before:
         st.markdown("**What changed**")
@@ -201,13 +209,16 @@ def _changes(view: View, both: pd.DataFrame, by: str) -> None:
     charts.waterfall(steps, before, now, f"What changed by {by}", view.currency)
 
 
-def _budgets(view: View) -> None:
+def draw_budgets(view: View, team: str | None = None) -> None:
+    """Draw how far budgets are spent: all, or one team's."""
     settings = view.desk.books.config.section(Budgets)
     month = view.scope.month or formats.as_date(view.complete_until - 1).isoformat()[:7]
     states = view.desk.keep(
         ("budgets", month), lambda: budgets.budget_states(view.desk.ledger, view.desk.snapshot, settings, month)
     )
     states = [state for state in states if state.currency == view.currency and _is_seen(view, state)]
+    if team is not None:
+        states = [state for state in states if (state.kind, state.key) == ("team", team)]
     if not states:
         st.markdown("**No budget is set**")
         st.caption("Under `budgets:` in costlens.yml a team, an asset, a pool or a source gets one.")
@@ -234,8 +245,9 @@ def open_anomalies(view: View) -> Sequence[store.Anomaly]:
     return [one for one in found if one.currency == view.currency and view.reader.may_see(one.team)]
 
 
-def _anomalies(view: View) -> None:
-    found = open_anomalies(view)
+def draw_anomalies(view: View, team: str | None = None) -> None:
+    """Draw the dearest open anomalies: all, or one team's."""
+    found = [one for one in open_anomalies(view) if team in (None, one.team)]
     if not found:
         st.markdown("**No open anomaly**")
         st.caption("`costlens anomalies` looks for what left its expected band.")

@@ -1,0 +1,217 @@
+"""Anomalies: what left its expected band, why, and what people do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from costlens.anomaly import store
+from costlens.anomaly.decompose import DRIVERS, MEANINGS, decompose
+from costlens.engine import Engine
+from costlens.errors import CostLensError
+from costlens.reading import with_team
+from costlens_dashboard import charts, formats, links
+from costlens_dashboard.cube import MEMORY
+from costlens_dashboard.frame import nothing
+from costlens_dashboard.questions import series
+from costlens_dashboard.scope import Scope
+from costlens_dashboard.state import View, choice
+from costlens_dashboard.tables import Column, table
+from costlens_dashboard.text import md, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Days before an anomaly that it is drawn and decomposed with.
+BEFORE = 28
+SNOOZES = {"a day": 1, "a week": 7, "a month": 30}
+COLUMNS = (
+    Column("key", "What", width="medium"),
+    Column("kind", "Kind"),
+    Column("form", "Form"),
+    Column("first_day", "From", "day"),
+    Column("last_day", "To", "day"),
+    Column("money", "Beyond expected", "money"),
+    Column("per_month", "A month if it stays", "money"),
+    Column("actual", "Actual", "money"),
+    Column("expected", "Expected", "money"),
+    Column("team", "Team"),
+    Column("status", "Status"),
+    Column("source", "Source"),
+)
+EVENTS = (
+    Column("at", "When", "instant"),
+    Column("who", "Who"),
+    Column("action", "What"),
+    Column("text", "Words", width="large"),
+)
+
+
+def draw(view: View) -> str | None:
+    """Draw the page."""
+    status = choice("Status", ("open", "acknowledged", "snoozed", "resolved", "all"), "status")
+    statuses = None if status == "all" else (status,)
+    found = _seen(view, store.anomalies(view.desk.ledger.database, statuses=statuses, team=view.scope.team))
+    chosen = _chosen(view)
+    if not found and chosen is None:
+        nothing(
+            "No anomaly here" if status != "open" else "No open anomaly",
+            "`costlens anomalies` looks for what left its expected band; `costlens serve` does so after each sync.",
+        )
+        return None
+    if found:
+        money = sum((one.money for one in found), Decimal(0))
+        st.markdown(f"**{len(found)} anomalies, {md(formats.signed(money, view.currency))} beyond what was expected**")
+        rows = pd.DataFrame([_row(one) for one in found])
+        table(rows, COLUMNS, name="anomalies", rows=8, search=("key", "team", "kind"), opens=_open)
+    one = chosen or found[0]
+    _one(view, one)
+    return None
+
+
+def _open(row: pd.Series) -> None:
+    st.query_params["id"] = str(row["id"])
+
+
+def _seen(view: View, found: Sequence[store.Anomaly]) -> list[store.Anomaly]:
+    mine = [one for one in found if one.currency == view.currency and view.reader.may_see(one.team)]
+    return sorted(mine, key=lambda one: -abs(one.money))
+
+
+def _chosen(view: View) -> store.Anomaly | None:
+    wanted = st.query_params.get("id")
+    if not wanted:
+        return None
+    found = _seen(view, store.anomalies(view.desk.ledger.database, id=wanted))
+    return found[0] if found else None
+
+
+def _row(one: store.Anomaly) -> dict[str, Any]:
+    row: dict[str, Any] = {column.name: getattr(one, column.name) for column in COLUMNS}
+    row |= {name: float(row[name]) for name in ("money", "per_month", "actual", "expected")}
+    return {**row, "id": one.id}
+
+
+def _one(view: View, one: store.Anomaly) -> None:
+    st.subheader(f"{md(plain(one.key, 80))}: {md(one.form)}", anchor="anomaly")
+    days = formats.span(one.first_day, one.last_day + timedelta(days=1))
+    words = f"{formats.signed(one.money, one.currency)} beyond expected on {days}; {one.status}"
+    if one.snoozed_until:
+        words += f" until {formats.instant(one.snoozed_until)}"
+    st.markdown(f"**{md(words)}**")
+    if one.kind == "asset":
+        links.link("asset", f"Asset {one.key}", asset=one.key)
+    if one.kind == "team":
+        links.link("team", f"Team {one.key}", team=one.key)
+    with st.container(border=True):
+        _band(view, one)
+    with st.container(border=True):
+        _why(view, one)
+    _acts(view, one)
+
+
+def _scope(view: View, one: store.Anomaly) -> Scope:
+    first, last = formats.as_day(one.first_day), formats.as_day(one.last_day)
+    source = one.source if one.source in view.desk.snapshot.info.get("types", {}) else None
+    return Scope(first - BEFORE, last + 8, one.currency, source=source, only=view.reader.teams)
+
+
+def _band(view: View, one: store.Anomaly) -> None:
+    scope = _scope(view, one)
+    on_cube = one.kind in ("asset", "team", "pool", "source", "unattributed")
+    ask = view.desk.ask if on_cube else view.desk.lines
+    frame = ask(series.by_day, scope, one.kind, one.key)
+    if frame.empty:
+        st.caption("Its days are not in this snapshot any more.")
+        return
+    days = (one.last_day - one.first_day).days + 1
+    band = {name: float(getattr(one, name)) / days for name in ("low", "expected", "high")}
+    st.caption(
+        md(
+            f"Cost by day; the band is what was expected of its days: {formats.money(band['low'])} to {formats.money(band['high'])}"
+        )
+    )
+    charts.band(frame, band, one.first_day, one.last_day, f"Cost of {one.key} by day")
+
+
+def _why(view: View, one: store.Anomaly) -> None:
+    drivers, before, after = _drivers(view, one)
+    steps = sorted(drivers.items(), key=lambda item: -abs(item[1]))
+    if not steps:
+        st.caption("There is nothing to compare its days with.")
+        return
+    name, most = steps[0]
+    st.markdown(f"**Most of it is {md(name)}: {md(formats.signed(most, one.currency))}**")
+    st.caption(
+        md(
+            f"A mean day of the {BEFORE} days before against a mean day of its own; the parts add up. {MEANINGS.get(name, '')}."
+        )
+    )
+    charts.waterfall([(key, value) for key, value in steps], before, after, f"Why {one.key} changed", one.currency)
+
+
+def _drivers(view: View, one: store.Anomaly) -> tuple[dict[str, float], float, float]:
+    """Return the drivers of a mean day's change, and the mean day's cost before and after; they add up."""
+    first, last = formats.as_day(one.first_day), formats.as_day(one.last_day)
+    scope = _scope(view, one)
+
+    def make() -> tuple[dict[str, float], float, float]:
+        with view.desk.books.room, Engine(memory=MEMORY) as engine:
+            rows = with_team(engine, view.desk.table(engine, "daily", scope), view.desk.estate)
+            found = engine.rows(series.work(scope.narrow(rows), one.kind, one.key, first, last + 1))
+        days = last + 1 - first
+        before = [row for row in found if not row["is_after"]]
+        after = [row for row in found if row["is_after"]]
+        told = decompose(before, after, Fraction(days, BEFORE))
+        parts = {name: float(told.drivers[name]) / days for name in DRIVERS if name in told.drivers}
+        return parts, float(told.before) / days, float(told.after) / days
+
+    made: tuple[dict[str, float], float, float] = view.desk.keep(("drivers", one.id, one.revision), make, 5_000)
+    return made
+
+
+def _acts(view: View, one: store.Anomaly) -> None:
+    st.subheader("What to do", anchor=False)
+    with st.form("act", border=True, clear_on_submit=True):
+        text = st.text_input("Words for the others", placeholder="What it was, who looks at it …", max_chars=1000)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            length = st.selectbox("Snooze for", tuple(SNOOZES), width=140)
+            acts = {
+                "acknowledge": st.form_submit_button(
+                    "Acknowledge", type="primary", disabled=one.status == "acknowledged"
+                ),
+                "snooze": st.form_submit_button("Snooze"),
+                "comment": st.form_submit_button("Comment"),
+                "reopen": st.form_submit_button("Reopen", disabled=one.status == "open"),
+            }
+    action = next((name for name, is_pressed in acts.items() if is_pressed), None)
+    if action is not None:
+        _act(view, one, action, text, SNOOZES[length or "a day"])
+    events = store.history(view.desk.ledger.database, one.id)
+    rows = pd.DataFrame([{c.name: getattr(event, c.name) for c in EVENTS} for event in reversed(events)])
+    table(rows, EVENTS, name="events", rows=6, empty="Nobody has said anything yet.")
+
+
+def _act(view: View, one: store.Anomaly, action: str, text: str, days: int) -> None:
+    now = datetime.now(timezone.utc)
+    until = now + timedelta(days=days) if action == "snooze" else None
+    try:
+        store.act(
+            view.desk.ledger.database,
+            one.id,
+            action,
+            who=view.reader.name,
+            at=now,
+            text=text.strip() or None,
+            until=until,
+        )
+    except CostLensError as error:
+        st.error(md(error))
+        return
+    st.query_params["id"] = one.id
+    st.rerun()

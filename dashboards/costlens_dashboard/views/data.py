@@ -1,0 +1,132 @@
+"""Data: how fresh each source and table is, what could not be read, which grants are missing, and the last syncs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from costlens.errors import Problem
+from costlens.ledger.lake import Selection
+from costlens.model import TABLES
+from costlens_dashboard import formats
+from costlens_dashboard.state import View
+from costlens_dashboard.tables import Column, table
+
+_GRANT_WORDS = ("grant", "may not be read", "permission", "privilege", "role")
+FEEDS = (
+    Column("source", "Source"),
+    Column("feed", "View", width="medium"),
+    Column("at", "Read up to", "instant"),
+    Column("behind", "Behind", help="Between what was read and the sync."),
+)
+STORED = (
+    Column("source", "Source"),
+    Column("table", "Table", width="medium"),
+    Column("first", "First day", "day"),
+    Column("last", "Last day", "day"),
+    Column("days", "Days", "count"),
+    Column("rows", "Rows", "count"),
+    Column("grain", "A row is", width="large"),
+)
+PROBLEMS = (
+    Column("source", "Source"),
+    Column("table", "Table"),
+    Column("count", "Rows", "count"),
+    Column("reason", "What is wrong", width="large"),
+    Column("sample", "Such as"),
+)
+SYNCS = (
+    Column("id", "Snapshot", "count"),
+    Column("at", "Made", "instant"),
+    Column("as_of", "As of", "instant"),
+    Column("run_id", "Run", width="medium"),
+)
+
+
+def draw(view: View) -> str | None:
+    """Draw the page."""
+    snapshot, ledger = view.desk.snapshot, view.desk.ledger
+    problems = [one for one in ledger.problems(snapshot) if view.scope.source in (None, one.source)]
+    grants = [one for one in problems if _is_grant(one)]
+    feeds = _feeds(view)
+    cells = st.columns(4, gap="small")
+    last = formats.as_date(view.complete_until - 1)
+    cells[0].metric("Complete until", formats.day(last), border=True, height="stretch")
+    cells[1].metric("Last sync", formats.instant(snapshot.at), border=True, height="stretch")
+    cells[2].metric("Problems", formats.count(len(problems)), border=True, height="stretch")
+    cells[3].metric("Missing grants", formats.count(len(grants)), border=True, height="stretch")
+    st.subheader("Freshness", anchor=False)
+    table(feeds, FEEDS, name="freshness", rows=14, search=("source", "feed"), empty="No view was read yet.")
+    st.subheader("Missing grants", anchor="grants")
+    _problems(
+        grants,
+        "grants",
+        "No grant is missing, as far as the last sync could tell. `costlens check` asks the warehouse itself.",
+    )
+    st.subheader("Problems", anchor="problems")
+    others = [one for one in problems if not _is_grant(one)]
+    _problems(others, "problems", "Every row was read.")
+    waiting = len(ledger.dirty())
+    if waiting:
+        st.caption(f"{waiting:,} days wait for the next sync to be priced again.")
+    st.subheader("What is stored", anchor=False)
+    stored = view.desk.keep(("stored", view.scope.source), lambda: _stored(view))
+    table(stored, STORED, name="tables", rows=16, search=("source", "table"))
+    st.subheader("Last syncs", anchor=False)
+    rows = [{c.name: getattr(one, c.name) for c in SYNCS} for one in reversed(ledger.snapshots())]
+    table(pd.DataFrame(rows), SYNCS, name="syncs", rows=8)
+    if view.desk.estate.conflicts:
+        st.subheader("Conflicts of ownership", anchor=False)
+        frame = pd.DataFrame({"text": list(view.desk.estate.conflicts)})
+        table(frame, (Column("text", "What is claimed", width="large"),), name="conflicts", rows=8)
+    return None
+
+
+def _is_grant(problem: Problem) -> bool:
+    text = f"{problem.reason} {problem.sample}".casefold()
+    return any(word in text for word in _GRANT_WORDS)
+
+
+def _problems(found: list[Problem], name: str, none: str) -> None:
+    if not found:
+        st.caption(none)
+        return
+    rows = [{column.name: getattr(one, column.name) for column in PROBLEMS} for one in found]
+    table(pd.DataFrame(rows), PROBLEMS, name=name, rows=8, opens=_whole)
+
+
+def _whole(row: pd.Series) -> None:
+    st.code(f"{row['source']} {row['table']}: {row['reason']} {row['sample']}", language=None, wrap_lines=True)
+
+
+def _feeds(view: View) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for (source, feed), at in sorted(view.desk.ledger.cursors().items()):
+        if view.scope.source in (None, source):
+            behind = (view.desk.snapshot.as_of - at).total_seconds()
+            rows.append({"source": source, "feed": feed, "at": at, "behind": formats.duration(max(behind, 0.0))})
+    return pd.DataFrame(rows, columns=[column.name for column in FEEDS])
+
+
+def _stored(view: View) -> pd.DataFrame:
+    lake, rows = view.desk.ledger.lake, []
+    for name, version in sorted(view.desk.snapshot.versions.items()):
+        found: dict[str, list[Any]] = {}
+        for file in lake.select(name, version, Selection(view.scope.source)):
+            found.setdefault(file.source, []).append(file)
+        for source, files in found.items():
+            days = {file.day for file in files}
+            rows.append(
+                {
+                    "source": source,
+                    "table": name,
+                    "first": formats.as_date(min(days)),
+                    "last": formats.as_date(max(days)),
+                    "days": len(days),
+                    "rows": sum(file.rows for file in files),
+                    "grain": TABLES[name].grain if name in TABLES else "",
+                }
+            )
+    return pd.DataFrame(rows, columns=[column.name for column in STORED])
