@@ -21,7 +21,7 @@ def plain(value: object, longest: int = _LONGEST) -> str:
 
 def md(value: object, longest: int = _LONGEST) -> str:
     """Return a value so that Markdown shows it as it is: the only way a warehouse's text may get into Markdown."""
-    return _ADDRESS.sub(r"\1\u2060", _SPECIAL.sub(r"\\\1", plain(value, longest)))
+    return _ADDRESS.sub("\\1\u2060", _SPECIAL.sub(r"\\\1", plain(value, longest)))
 
 
 def cell(value: object) -> object:
