@@ -217,7 +217,7 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
     """Draw how much of what was metered was used, by weekday and hour of the day."""
     rows = _hour_rows(frame)
     rows = rows.assign(
-        weekday=rows["at"].dt.dayofweek, clock=rows["at"].dt.hour, own=rows["cost"].where(rows["name"] == "own", 0.0)
+        weekday=rows["at"].dt.day_of_week, clock=rows["at"].dt.hour, own=rows["cost"].where(rows["name"] == "own", 0.0)
     )
     cells = rows.groupby(["weekday", "clock"], as_index=False)[["cost", "own"]].sum()
     cells = cells[cells["cost"] > 0]
@@ -229,7 +229,7 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
         .mark_rect(cornerRadius=2, stroke="transparent", strokeWidth=1)
         .encode(
             x=alt.X("clock:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False, domain=False)),
-            y=alt.Y("day:O", sort=days, title=None, axis=alt.Axis(ticks=False, domain=False)),
+            y=alt.Y("day:O", sort=days, title=None, axis=alt.Axis(ticks=False, domain=False, labelOverlap=False)),
             color=alt.Color(
                 "used:Q",
                 scale=alt.Scale(domain=[0, 1], scheme="viridis"),
@@ -250,7 +250,7 @@ def hourly_line(frame: pd.DataFrame, column: str, what: str) -> None:
     """Draw one number by hour."""
     chart = (
         alt.Chart(_hour_rows(frame))
-        .mark_area(line={"color": palette.COLOURS[5]}, color=palette.COLOURS[5], opacity=0.3, interpolate="step")
+        .mark_bar(color=palette.COLOURS[5], size=max(1.0, min(8.0, 300 / max(len(frame), 1))))
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=6)),
             y=alt.Y(f"{column}:Q", axis=alt.Axis(title="seconds", tickCount=4, **_GRID)),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from costlens_dashboard.books import Desk
 
 EVERY = "all"
-CUSTOM = "custom"
+LATEST, BEFORE, CUSTOM = "latest", "before", "custom"
 WEEK = 7
 PRESETS = {
     "7d": ("Last 7 days", 7),
@@ -104,22 +104,24 @@ def _usual(months: Sequence[str], days: dict[str, list[int]], complete: int) -> 
 
 
 def _period(months: Sequence[str], usual: int, complete: int, first: int) -> Scope:
-    options = [*months[:2], *PRESETS, *months[2:], CUSTOM]
-    names = {key: label for key, (label, _) in PRESETS.items()} | {CUSTOM: "Custom days…"}
+    """Draw the period; what is relative is called so, that an address with a month's name shows that month for ever."""
+    relative = {LATEST: months[usual]} | ({BEFORE: months[usual + 1]} if len(months) > usual + 1 else {})
+    names = {LATEST: "Latest month", BEFORE: "Month before"}
+    names |= {key: label for key, (label, _) in PRESETS.items()} | {CUSTOM: "Custom days…"}
     picked = st.selectbox(
         "Period",
-        options,
-        index=usual,
+        [*relative, *PRESETS, *months, CUSTOM],
         key="period",
         bind="query-params",
         format_func=lambda key: names.get(key) or formats.month(key),
         width=190,
     )
+    picked = relative.get(picked, picked)
     if picked == CUSTOM:
         return _custom(complete, first)
     if picked in PRESETS:
         return Scope(complete - PRESETS[picked][1], complete, "")
-    return of_month(picked or months[0], "")
+    return of_month(picked, "")
 
 
 def _custom(complete: int, first: int) -> Scope:

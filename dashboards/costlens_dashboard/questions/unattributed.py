@@ -25,6 +25,7 @@ def queries(rows: ir.Table) -> ir.Table:
 def other(rows: ir.Table) -> ir.Table:
     """Return category, pool, object, source, cost of all other money that has neither asset nor team, over `daily`."""
     mine = rows.filter((rows.category != "query") & rows.asset.isnull() & rows.team.isnull())
+    mine = mine.mutate(service=ibis.ifelse(mine.pool.notnull(), ibis.null("string"), mine.service))
     grouped = mine.group_by("source", "category", "service", "pool", "object").agg(
         cost=mine.cost.sum(), last=mine.day.max()
     )

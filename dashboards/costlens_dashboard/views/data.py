@@ -9,17 +9,18 @@ import streamlit as st
 
 from costlens.errors import Problem
 from costlens.ledger.lake import Selection
-from costlens.model import TABLES
 from costlens_dashboard import formats
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
 
 _GRANT_WORDS = ("grant", "may not be read", "permission", "privilege", "role")
+DEEP = ":deep"
 FEEDS = (
     Column("source", "Source"),
     Column("feed", "View", width="medium"),
     Column("at", "Read up to", "instant"),
-    Column("behind", "Behind", help="Between what was read and the sync."),
+    Column("behind", "Behind the sync"),
+    Column("deep", "Read again up to", "instant", help="How far the daily deep read of late rows got."),
 )
 STORED = (
     Column("source", "Source"),
@@ -28,7 +29,6 @@ STORED = (
     Column("last", "Last day", "day"),
     Column("days", "Days", "count"),
     Column("rows", "Rows", "count"),
-    Column("grain", "A row is", width="large"),
 )
 PROBLEMS = (
     Column("source", "Source"),
@@ -54,7 +54,7 @@ def draw(view: View) -> str | None:
     cells = st.columns(4, gap="small")
     last = formats.as_date(view.complete_until - 1)
     cells[0].metric("Complete until", formats.day(last), border=True, height="stretch")
-    cells[1].metric("Last sync", formats.instant(snapshot.at), border=True, height="stretch")
+    cells[1].metric("Last sync, UTC", f"{snapshot.at:%-d %b, %H:%M}", border=True, height="stretch")
     cells[2].metric("Problems", formats.count(len(problems)), border=True, height="stretch")
     cells[3].metric("Missing grants", formats.count(len(grants)), border=True, height="stretch")
     st.subheader("Freshness", anchor=False)
@@ -102,11 +102,13 @@ def _whole(row: pd.Series) -> None:
 
 
 def _feeds(view: View) -> pd.DataFrame:
+    cursors = view.desk.ledger.cursors()
     rows: list[dict[str, Any]] = []
-    for (source, feed), at in sorted(view.desk.ledger.cursors().items()):
-        if view.scope.source in (None, source):
+    for (source, feed), at in sorted(cursors.items()):
+        if view.scope.source in (None, source) and not feed.endswith(DEEP):
             behind = (view.desk.snapshot.as_of - at).total_seconds()
-            rows.append({"source": source, "feed": feed, "at": at, "behind": formats.duration(max(behind, 0.0))})
+            row = {"source": source, "feed": feed, "at": at, "deep": cursors.get((source, feed + DEEP))}
+            rows.append({**row, "behind": formats.duration(behind) if behind > 1 else "up to date"})
     return pd.DataFrame(rows, columns=[column.name for column in FEEDS])
 
 
@@ -126,7 +128,6 @@ def _stored(view: View) -> pd.DataFrame:
                     "last": formats.as_date(max(days)),
                     "days": len(days),
                     "rows": sum(file.rows for file in files),
-                    "grain": TABLES[name].grain if name in TABLES else "",
                 }
             )
     return pd.DataFrame(rows, columns=[column.name for column in STORED])

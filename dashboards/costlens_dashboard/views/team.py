@@ -31,7 +31,10 @@ def draw(view: View) -> str | None:
         frame = view.desk.ask(spend.by_day, scope, "category")
         if len(frame):
             frame, names = charts.top_names(frame)
-            st.markdown("**Daily cost by what it was for**")
+            sums = frame.groupby("name")["cost"].sum()
+            share = formats.percent(sums.max() / sums.sum() if sums.sum() else None)
+            st.markdown(f"**{share} of it is {md(sums.idxmax())}**")
+            st.caption("Daily cost by what it was for")
             charts.stacked_days(frame, names, view.colours(names), f"Daily cost of {team}")
         else:
             st.caption("No cost in this period.")

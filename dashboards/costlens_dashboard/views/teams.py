@@ -82,11 +82,13 @@ def _over_time(view: View) -> None:
     every = view.scope.with_(since=min(found[0] for found in days.values()), until=view.complete_until + 2, month=None)
     frame = view.desk.ask(spend.by_month, every, "team")
     frame, names = charts.top_names(frame, 9)
-    months = sorted(frame["month"].unique())
-    first, last = frame[frame["month"] == months[0]]["cost"].sum(), frame[frame["month"] == months[-1]]["cost"].sum()
-    st.markdown(
-        f"**{len(months)} months, from {md(formats.short(first))} to {md(formats.short(last, view.currency))} so far**"
-    )
+    own = frame[~frame["name"].str.startswith("(")].groupby("name")["cost"].sum()
+    months = frame["month"].nunique()
+    if len(own):
+        share = formats.percent(own.max() / frame["cost"].sum())
+        st.markdown(
+            f"**{md(own.idxmax(), 40)} is the dearest of {months} months: {md(formats.short(own.max(), view.currency))}, {share}**"
+        )
     st.caption("Cost by billing month and team")
     charts.stacked_months(frame, names, view.colours(names), "Cost by month and team")
 

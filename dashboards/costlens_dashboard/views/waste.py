@@ -120,7 +120,7 @@ def _failing(view: View) -> list[dict[str, Any]]:
     for row in groups.to_dict("records"):
         asset = row["asset"] if isinstance(row["asset"], str) else None
         what = asset or (f"statements of {row['team']}" if isinstance(row["team"], str) else "statements of nobody")
-        why = f"{formats.count(row['failed'])} of {formats.count(row['ran'])} statements of its failing shapes failed and were paid for"
+        why = f"{formats.count(row['failed'])} of {formats.count(row['ran'])} runs of its failing statements failed"
         found.append(_line(what, "failing", row["team"], float(row["cost"]) * factor, why, asset))
     return found
 
@@ -131,11 +131,11 @@ def _testing(view: View) -> list[dict[str, Any]]:
     words = {"ci": "CI runs", "tests": "tests", "development": "development"}
     return [
         _line(
-            f"{words[row['kind']].capitalize()} of {row['team'] or 'nobody'}",
+            f"{words[row['kind']][:1].upper()}{words[row['kind']][1:]} of {row['team'] or 'nobody'}",
             "testing",
             row["team"],
             row["cost"] * factor,
-            f"{formats.count(row['queries'])} statements in {words[row['kind']]}; fewer runs or smaller samples would do with less",
+            f"{formats.count(row['queries'])} statements in {words[row['kind']]}: fewer, or on samples",
         )
         for row in frame.to_dict("records")
     ]
@@ -152,7 +152,7 @@ def _idle(view: View) -> list[dict[str, Any]]:
             "idle",
             None,
             row["tail"] * factor,
-            f"{formats.percent(row['tail'] / row['cost'])} of the pool is the wait after its last query: a shorter auto-suspend, see Pools",
+            f"{formats.percent(row['tail'] / row['cost'])} of it is waiting after the last query: see Pools",
         )
         for row in frame[frame["tail"] > 0].to_dict("records")
     ]
