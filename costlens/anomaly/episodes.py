@@ -1,0 +1,261 @@
+"""Turns distances from the baseline into events: when one sets in, how long it lasts, when it is the new level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costlens.anomaly import quantiles
+from costlens.anomaly.baseline import NOISE_DAYS, Baseline, Tuning, trend
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+WINDOWS = (2, 3, 5, 7, 10, 14)
+LAG = 14
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Day:
+    """The verdict on one day of each series."""
+
+    expected: Floats
+    low: Floats
+    high: Floats
+    score: Floats
+    alarm: NDArray[np.int8]
+    began: NDArray[np.int32]
+
+
+class Episodes:
+    """Walks through the days of a chunk of series."""
+
+    def __init__(self, base: Baseline, tuning: Tuning, floor: float) -> None:
+        self.base, self.tuning, self.floor = base, tuning, floor
+        n, days = base.values.shape
+        self.active = np.zeros(n, np.int8)
+        self.first = np.full(n, -1, np.int32)
+        self.level = np.full(n, np.nan)
+        """Log expected without weekday when the event set in: it stays while the event lasts."""
+        self.spread = np.full(n, np.nan)
+        self.size = np.full(n, np.nan)
+        self.away = np.full((n, days), np.nan)
+        """Distance of every day, also of those in events."""
+        self.noisy = np.zeros(n)
+        self.drifts = np.full((len(WINDOWS), n, days), np.nan)
+        self.debt = np.zeros(n)
+        """What lately cost less than expected, and may come on top later."""
+
+    def step(self, t: int) -> Day:
+        base, tuning = self.base, self.tuning
+        y = base.values[:, t]
+        log = base.forecast(t)
+        in_event = self.active != 0
+        log = np.where(in_event, self.level + base.week[:, base.weekday(t)], log)
+        spread = np.where(in_event, self.spread, base.noise.spread)
+        counts = base.noise.counts
+        away = base.log(y) - log
+        self.away[:, t] = np.where(base.age >= 14, away, np.nan)
+        expected = base.amount(log)
+        active_day = (log - np.log(base.offset()) > 1.0) & (base.quiet[:, base.weekday(t)] < 0.5)
+        limit = self._limit(spread)
+        ready = (base.age >= tuning.least_days) & ~np.isnan(away)
+        up = ready & active_day & ~base.is_sparse & (away > limit)
+        stands_out = ready & active_day & (np.abs(away) > 0.4 * limit)
+        monthly = self._monthly(t, limit)
+        up &= away - monthly > limit
+        typical, sparse_limit = self._sparse_limit(t)
+        rare = base.is_sparse | ~active_day
+        log = np.where(rare & ~in_event, typical, log)
+        expected = np.where(base.is_sparse & ~in_event, base.amount(typical), np.where(active_day, expected, 0.0))
+        up |= ready & rare & (base.log(y) > sparse_limit) & (y > 0)
+        up &= (y - expected - self.debt) > np.maximum(self.floor, (np.exp(tuning.least_up) - 1) * expected)
+        down = self._dropped(t, ready & active_day & ~base.is_sparse, y, expected, away, spread)
+        drift, began = self._drift(t, spread, counts, away - monthly, ready & active_day & ~base.is_sparse)
+        drift &= not _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
+        drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected > self.floor)
+        alarm = np.where(up | drift, 1, np.where(down, -1, 0)).astype(np.int8)
+        began = np.where(drift & ~up, began, t).astype(np.int32)
+        alarm, began = self._carry(t, alarm, began, away, spread, log, y, expected, active_day)
+        score = np.where(rare, (base.log(y) - log) / np.maximum(sparse_limit - log, 0.1), away / limit)
+        high = np.where(rare, base.amount(sparse_limit), base.amount(log + limit))
+        low = np.where(rare, 0.0, np.minimum(base.amount(log - limit), expected))
+        self._learn(t, alarm, stands_out, y, expected)
+        return Day(expected, low, np.maximum(high, expected), np.nan_to_num(score), alarm, began)
+
+    def _limit(self, spread: Floats) -> Floats:
+        """Return how far above its log a day may lie: more for few days, for heavy tails and for series that alarmed lately."""
+        tuning, noise = self.tuning, self.base.noise
+        z = tuning.z_up + tuning.z_few / np.maximum(noise.counts, 1)
+        z = z + tuning.z_tail * np.clip(noise.tail - tuning.tail_usual, 0, 4)
+        z = z * (1 + tuning.z_noisy * self.noisy)
+        return np.maximum(np.maximum(z * spread, tuning.beyond_worst * noise.worst), tuning.least_up)
+
+    def _monthly(self, t: int, limit: Floats) -> Floats:
+        """Return how far the same day of earlier months lay above: a month's end that comes again is no news.
+
+        Where no month's end was seen yet, one may be high.
+        """
+        base, today = self.base, EPOCH + timedelta(days=self.base.first_day + t)
+        is_turn = _is_month_turn(today)
+        found = np.full(base.series, np.nan)
+        for month in _same_days(today):
+            if month[-1] <= t:
+                seen = [self.away[:, t - back] for back in month]
+                found = np.fmin(found, np.where(np.isnan(seen[-1]), np.nan, np.fmax.reduce(seen)))
+        is_first, found = np.isnan(found), np.nan_to_num(found)
+        share = self.tuning.monthly_turn if is_turn else self.tuning.monthly_other
+        found = np.where(found > share * limit, found * 1.1 + 0.1 * limit, 0.0)
+        if is_turn:
+            found = np.where(is_first, np.maximum(found, self.tuning.first_month_end), found)
+        return np.asarray(found)
+
+    def _sparse_limit(self, t: int) -> tuple[Floats, Floats]:
+        """Return the log of a usual day of a series that runs now and then, and that above which one is too dear."""
+        base, tuning = self.base, self.tuning
+        past = base.kept[:, max(0, t - 84) : t]
+        held, counts = quantiles.ordered(np.where(past > 0, np.log(past + base.offset()[:, None]), np.nan))
+        if held.shape[1] == 0:
+            return np.full(base.series, np.nan), np.full(base.series, np.inf)
+        middle = quantiles.at(held, counts, 0.5)
+        off, _ = quantiles.ordered(np.abs(held - middle[:, None]))
+        spread = np.maximum(1.4826 * quantiles.at(off, counts, 0.5), quantiles.at(off, counts, 0.9) / 1.645)
+        spread = np.sqrt((spread**2 * counts + 4 * 0.3**2) / (counts + 4))
+        z = (tuning.sparse_z + tuning.sparse_few / np.maximum(counts, 1)) * (1 + tuning.z_noisy * self.noisy)
+        reach = np.maximum(np.maximum(z * spread, tuning.sparse_worst * quantiles.at(off, counts, 1.0)), tuning.sparse_least)
+        return middle, np.where(counts >= 5, np.nan_to_num(middle) + np.nan_to_num(reach), np.inf)
+
+    def _dropped(self, t: int, can: Flags, y: Floats, expected: Floats, away: Floats, spread: Floats) -> Flags:
+        """Tell whether next to nothing was spent where that never happened before."""
+        base, tuning = self.base, self.tuning
+        past = base.values[:, max(0, t - NOISE_DAYS) : t]
+        weekdays = base.weekdays(max(0, t - NOISE_DAYS), t)
+        busy = base.quiet[:, weekdays] < 0.5
+        level = np.where(np.isnan(base.scale), 1.0, base.scale)[:, None]
+        since_start = np.arange(max(0, t - NOISE_DAYS), t)[None, :] >= t - base.age[:, None] - 5
+        lows = ((past < 0.05 * level) & busy & since_start).sum(axis=1)
+        runs = ((past >= 0.05 * level) & busy).sum(axis=1)
+        dropped = can & (y < tuning.drop_share * expected) & (-away > tuning.z_down * spread)
+        return dropped & (lows <= 1 + 3 * (self.active < 0)) & (runs >= 12) & (expected - y > self.floor)
+
+    def _drift(
+        self, t: int, spread: Floats, counts: Floats, away: Floats, can: Flags
+    ) -> tuple[Flags, NDArray[np.int64]]:
+        """Tell whether the last days together lie above the weeks before them, and since when."""
+        base, tuning = self.base, self.tuning
+        found, began = np.zeros(base.series, bool), np.full(base.series, t)
+        if t < LAG + 7:
+            return found, began
+        since = max(0, t - LAG - 35)
+        slope, doubt = trend(base.flat[:, max(0, t - LAG - 41) : t - LAG + 1])
+        old = base.flat[:, since : t - LAG + 1]
+        held, many = quantiles.ordered(old)
+        middle = quantiles.at(held, many, 0.5)
+        centre = (since + t - LAG) / 2
+        told = np.nan_to_num(self.away[:, t] - away)
+        today = base.log(base.values[:, t]) - base.week[:, base.weekday(t)] - told
+        recent = np.concatenate([base.flat[:, t - LAG + 1 : t], today[:, None]], axis=1)
+        best = np.full(base.series, 0.0)
+        few = tuning.shift_few / np.maximum(counts, 1)
+        for number, k in enumerate(WINDOWS):
+            mean, n = quantiles.mean(recent[:, -k:])
+            reach = t - (k - 1) / 2 - centre
+            drift = mean - middle - np.maximum(slope, 0) * reach
+            self.drifts[number, :, t] = np.where(self.active == 0, drift, np.nan)
+            own = self._usual_drift(number, t)
+            theory = spread * np.sqrt(1 / k + 1.57 / np.maximum(many, 1)) + doubt * reach * 0.5
+            scale = np.maximum(theory, own)
+            z = drift / scale / (tuning.shift_z + few) / (1 + tuning.z_noisy * self.noisy)
+            hit = can & (many >= 10) & (n >= max(2, k - 1)) & (z > 1) & (drift > tuning.shift_least)
+            began = np.where(hit & (z > best), t - k + 1, began)
+            best = np.where(hit, np.fmax(best, z), best)
+            found |= hit
+        return found, began
+
+    def _usual_drift(self, number: int, t: int) -> Floats:
+        """Return how far windows of that length usually drift, by their own past: series with memory drift more."""
+        past = self.drifts[number, :, max(0, t - 70) : max(0, t - WINDOWS[number])]
+        if past.shape[1] < 14:
+            return np.zeros(self.base.series)
+        held, counts = quantiles.ordered(np.abs(past))
+        return np.where(counts >= 14, np.nan_to_num(quantiles.at(held, counts, 0.9)) / 1.645 * self.tuning.shift_own, 0.0)
+
+    def _carry(
+        self,
+        t: int,
+        alarm: NDArray[np.int8],
+        began: NDArray[np.int32],
+        away: Floats,
+        spread: Floats,
+        log: Floats,
+        y: Floats,
+        expected: Floats,
+        active_day: Flags,
+    ) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """Carry events on, end them, or start them; returns alarms and since when."""
+        base, tuning = self.base, self.tuning
+        known = ~np.isnan(y)
+        up, down = self.active > 0, self.active < 0
+        lasts = up & known & active_day & (away > tuning.release * self.size)
+        lasts |= down & known & active_day & (y < 0.5 * expected) & (base.values[:, max(t - 1, 0)] <= 0.5 * expected)
+        lasts |= (self.active != 0) & (~known | ~active_day)
+        alarmed = np.where(self.active != 0, np.where(lasts & known & active_day, self.active, 0), alarm).astype(np.int8)
+        started = (self.active == 0) & (alarm != 0)
+        self.first = np.where(started, began, np.where(self.active != 0, self.first, -1)).astype(np.int32)
+        self.level = np.where(started, log - base.week[:, base.weekday(t)], self.level)
+        self.spread = np.where(started, spread, self.spread)
+        self.size = np.where(started, np.maximum(away, 0.1), self.size)
+        self.noisy = self.noisy * 0.985 + started
+        since = np.where(alarmed != 0, self.first, -1).astype(np.int32)
+        self.active = np.where(started, alarm, np.where(lasts, self.active, 0)).astype(np.int8)
+        return alarmed, since
+
+    def _learn(self, t: int, alarm: NDArray[np.int8], stands_out: Flags, y: Floats, expected: Floats) -> None:
+        """Add the day to the past, but for what is an alarm or a month's turn that stands out."""
+        base = self.base
+        turn = _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
+        usual = (alarm == 0) & ~np.isnan(y)
+        base.keep(t, np.where(usual & ~(stands_out & turn), y, np.nan), ~(stands_out & turn))
+        short = np.where(np.isnan(y), np.nan_to_num(expected), np.maximum(np.nan_to_num(expected - y), 0.0))
+        short = np.where((short > 0.1 * expected) & ~base.is_sparse, short, 0.0)
+        self.debt = np.where(base.age > 0, 0.5 * self.debt + np.nan_to_num(short), 0.0)
+        old = (self.active != 0) & (t - self.first + 1 >= self.tuning.accept_days)
+        if old.any():
+            self._accept(t, old)
+
+    def _accept(self, t: int, rows: Flags) -> None:
+        """Take what has lasted for the new level; with it, the event is over."""
+        since = max(0, t - self.tuning.accept_days + 1)
+        by = np.clip(np.nan_to_num(quantiles.median(self.away[rows, since : t + 1])), -3, 3)
+        self.base.lift(np.flatnonzero(rows), since, t + 1, by)
+        self.active[rows] = 0
+
+
+def _same_days(today: date) -> list[list[int]]:
+    """Return, for each of the two months before, how many days ago its same day was: by number, and counted from its end."""
+    first = today.replace(day=1)
+    left = (_next_month(first) - today).days
+    found = []
+    for _ in range(2):
+        end = first
+        first = (first - timedelta(days=1)).replace(day=1)
+        same = {first + timedelta(days=today.day - 1), end - timedelta(days=left)}
+        if _is_month_turn(today):
+            same |= {day + timedelta(days=near) for day in tuple(same) for near in (-1, 1)}
+        found.append(sorted((today - day).days for day in same))
+    return found
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _is_month_turn(today: date) -> bool:
+    return today.day <= 3 or (_next_month(today.replace(day=1)) - today).days <= 3
