@@ -132,7 +132,11 @@ def score(all_cases: Sequence[Case], alarms: Sequence[Iterable[int]]) -> dict[st
     scores: Mapping[str, Score] = defaultdict(Score)
     for case, days in zip(all_cases, alarms, strict=True):
         series, days = case.series, sorted(days)
-        keys = ["all", f"kind {series.kind}", *([f"event {case.event}"] if case.event else ["clean", f"clean {series.kind}"])]
+        keys = [
+            "all",
+            f"kind {series.kind}",
+            *([f"event {case.event}"] if case.event else ["clean", f"clean {series.kind}"]),
+        ]
         delay = _delay(case, days)
         odd = {near for i in series.odd for near in (i - 1, i, i + 1, i + 2)}
         span = range(case.first, case.last + 1 + AFTERMATH) if case.event else range(0)

@@ -44,7 +44,9 @@ class World:
         self.start = date(2025, 1, 1) + timedelta(days=int(random.integers(0, 40)))
         days = [self.start + timedelta(days=i) for i in range(self.length)]
         self.weekday = np.array([day.weekday() for day in days])
-        self.to_month_end = np.array([((day.replace(day=28) + timedelta(days=4)).replace(day=1) - day).days for day in days])
+        self.to_month_end = np.array(
+            [((day.replace(day=28) + timedelta(days=4)).replace(day=1) - day).days for day in days]
+        )
         self.level = float(np.exp(random.uniform(np.log(5), np.log(5000))))
         self.t = np.arange(self.length)
 
@@ -60,10 +62,11 @@ class World:
     def week(self) -> Values:
         """Return the factor of each day's weekday: a quiet weekend, or any pattern."""
         r = self.random
-        if r.random() < 0.6:
-            factors = np.array([1, 1, 1, 1, 1, *([r.uniform(0.1, 0.7)] * 2)])
-        else:
-            factors = np.exp(r.normal(0, 0.35, 7))
+        factors = (
+            np.array([1, 1, 1, 1, 1, *([r.uniform(0.1, 0.7)] * 2)])
+            if r.random() < 0.6
+            else np.exp(r.normal(0, 0.35, 7))
+        )
         return np.asarray(factors[self.weekday])
 
 

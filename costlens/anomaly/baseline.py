@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WEEKS = 84
 NOISE_DAYS = 56
+TREND_DAYS = 42
 YOUNG = 22
 #: Days that the levels are taken over.
 LEVELS = (3, 7, 28)
@@ -26,12 +27,12 @@ LEVELS = (3, 7, 28)
 class Tuning:
     """The detector's constants, found on the tuning half of `make eval-anomaly`."""
 
-    offset: float = 0.02
-    prior_spread: float = 0.2
+    offset: float = 0.028
+    prior_spread: float = 0.22
     prior_days: float = 4.0
     least_spread: float = 0.03
     z_up: float = 3.6
-    z_few: float = 8.0
+    z_few: float = 8.5
     z_tail: float = 0.6
     tail_usual: float = 2.9
     beyond_worst: float = 1.25
@@ -39,12 +40,12 @@ class Tuning:
     drop_share: float = 0.04
     z_down: float = 6.5
     z_noisy: float = 0.3
-    first_month_end: float = 1.2
+    first_month_end: float = 0.85
     monthly_turn: float = 0.4
     monthly_other: float = 0.9
-    sparse_z: float = 4.5
+    sparse_z: float = 3.8
     sparse_few: float = 8.0
-    sparse_worst: float = 1.3
+    sparse_worst: float = 1.45
     sparse_least: float = 0.5
     shift_z: float = 2.0
     shift_few: float = 6.0
@@ -53,6 +54,16 @@ class Tuning:
     release: float = 0.45
     accept_days: int = 14
     least_days: int = 9
+    cents: float = 0.5
+    cents_factor: float = 1.6
+    least_money: float = 0.05
+
+    def sensitive(self, sensitivity: float) -> Tuning:
+        """Return a tuning whose bands are narrower by that factor; shifts need that much less evidence."""
+        return replace(
+            self,
+            **{name: getattr(self, name) / sensitivity for name in ("z_up", "z_down", "sparse_z", "shift_z")},
+        )
 
 
 @dataclass
@@ -140,7 +151,7 @@ class Baseline:
         busy = self.quiet[rows][:, weekdays] < 0.5
         flat = np.where(busy, logs - self.week[rows][:, weekdays], np.nan)
         self.flat[rows, since:t] = flat
-        self.slope[rows], self.doubt[rows] = trend(flat[:, -42:])
+        self.slope[rows], self.doubt[rows] = trend(flat[:, -TREND_DAYS:])
         self._learn_noise(rows, flat, self.ordinary[rows, since:t])
 
     def _learn_noise(self, rows: NDArray[np.int64], flat: Floats, ordinary: Flags) -> None:
@@ -176,14 +187,16 @@ class Baseline:
 
 def trend(flat: Floats) -> tuple[Floats, Floats]:
     """Return the slope per day of each row, drawn to none by its doubt, and that doubt."""
-    half = flat.shape[1] // 2
-    if half < 7:
+    half = TREND_DAYS // 2
+    if flat.shape[1] <= half:
         return np.zeros(len(flat)), np.full(len(flat), 0.02)
-    held, counts = quantiles.ordered((flat[:, half : 2 * half] - flat[:, :half]) / half)
+    held, counts = quantiles.ordered((flat[:, half:] - flat[:, :-half]) / half)
     middle = np.nan_to_num(quantiles.at(held, counts, 0.5))
     spread = np.nan_to_num(quantiles.at(held, counts, 0.75) - quantiles.at(held, counts, 0.25)) * 0.7413
     doubt = 1.25 * spread / np.sqrt(np.maximum(counts, 1)) + np.where(counts < 10, 0.01, 0.0005)
-    return np.clip(middle**3 / (middle**2 + doubt**2), -0.03, 0.03), doubt
+    few = counts < 7
+    slope = np.where(few, 0.0, np.clip(middle**3 / (middle**2 + doubt**2), -0.03, 0.03))
+    return slope, np.where(few, 0.02, doubt)
 
 
 def _level(flat: Floats, k: int) -> Floats:
@@ -210,20 +223,21 @@ def _errors(flat: Floats, k: int, slope: Floats) -> Floats:
 
 def _week(logs: Floats, weekdays: NDArray[np.int64]) -> Floats:
     """Return each weekday's distance from the week around it, as far as it stands out of the noise."""
-    effects, noise = np.zeros((len(logs), 7)), np.zeros((len(logs), 7))
-    if logs.shape[1] < 8:
-        return effects
+    effects, spreads, many = np.zeros((len(logs), 7)), np.full((len(logs), 7), np.nan), np.zeros((len(logs), 7))
     off = logs - _week_means(logs)
     for day in range(7):
-        held, counts = quantiles.ordered(off[:, weekdays == day])
+        mine = off[:, weekdays == day]
+        held, counts = quantiles.ordered(mine)
         if held.shape[1] == 0:
             continue
         middle = quantiles.at(held, counts, 0.5)
-        spread = quantiles.median(np.abs(off[:, weekdays == day] - middle[:, None])) * 1.4826
-        few = np.where(counts < 3, 0.15, 0.0)
-        effects[:, day] = np.nan_to_num(middle)
-        noise[:, day] = np.where(counts > 0, (np.nan_to_num(spread) + few) ** 2 * 1.57 / np.maximum(counts, 1), 1.0)
-    doubt = noise.mean(axis=1)
+        effects[:, day], many[:, day] = np.nan_to_num(middle), counts
+        spread = quantiles.mean(np.abs(mine - middle[:, None]))[0] * 1.2533
+        spreads[:, day] = np.where(counts > 1, spread * np.sqrt(counts / np.maximum(counts - 1, 1)), np.nan)
+    pooled = np.nan_to_num(
+        quantiles.median(spreads), nan=1.0
+    )  # one day of a weekday tells its noise from its effect by no means
+    doubt = np.mean((pooled**2 * 1.57)[:, None] / np.maximum(many, 0.5), axis=1)
     signal = np.maximum(np.mean(effects**2, axis=1) - doubt, 0.0)
     return np.asarray(effects * (signal / (signal + doubt + 1e-9))[:, None])
 
@@ -241,13 +255,12 @@ def _quiet(past: Floats, weekdays: NDArray[np.int64]) -> tuple[Floats, Flags]:
 
 
 def _week_means(logs: Floats) -> Floats:
-    """Return the mean of the seven days around each day, of the nearest seven at the edges."""
+    """Return the mean of the seven days around each day; of the last seven for the last days."""
     known = ~np.isnan(logs)
-    sums = np.cumsum(np.where(known, logs, 0.0), axis=1)
-    counts = np.cumsum(known, axis=1)
-    sums, counts = np.pad(sums, ((0, 0), (1, 0))), np.pad(counts, ((0, 0), (1, 0)))
+    sums = np.pad(np.cumsum(np.where(known, logs, 0.0), axis=1), ((0, 0), (1, 0)))
+    counts = np.pad(np.cumsum(known, axis=1), ((0, 0), (1, 0)))
     n = logs.shape[1]
-    first = np.clip(np.arange(n) - 3, 0, max(n - 7, 0))
-    last = np.minimum(first + 7, n)
+    last = np.minimum(np.arange(n) + 4, n)
+    first = np.maximum(np.where(last == n, n - 7, last - 7), 0)
     many = counts[:, last] - counts[:, first]
     return np.where(many >= 5, (sums[:, last] - sums[:, first]) / np.maximum(many, 1), np.nan)

@@ -6,14 +6,15 @@ Work is what one asset (or nobody) does with one shape on one kind of unit. For 
 
 and each factor gets its share of the change by the logarithmic mean (LMDI-I: exact, symmetric in time, no term left over;
 B. W. Ang, Energy Policy 32, 2004). What has no runs is units × price, each at the mean of the other (Shapley), which also holds for
-credits below zero. Work of one of the two sets only is `new work` or `gone work`: it has no factors to compare.
+credits below zero. Work of one of the two sets only is `new work` or `gone work`: it has no factors to compare. Where an asset has
+both, its statements were rewritten: they are compared as one work, so that a full rebuild in place of a merge shows as longer runs.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,8 @@ from costlens.model import DECIMAL_PLACES
 
 ZERO = Decimal(0)
 _LAST = Decimal(1).scaleb(-DECIMAL_PLACES)
+#: Factors nearer than this are the same: money has twelve places only.
+_SAME = 1e-9
 
 RUNS, SECONDS, BYTES = "runs", "seconds per run", "bytes per run"
 POOL_SIZE, BYTE_RATE, PRICE = "pool size", "units per byte", "price"
@@ -58,7 +61,10 @@ _Key = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class Work:
-    """What was done and what it cost; `shape` for queries, `pool`, `service` and `object` for what is no query."""
+    """What was done and what it cost; `shape` for queries, `pool`, `service` and `object` for what is no query.
+
+    Rewritten work has the dearest new shape, and as `replaced` the dearest that it stands for.
+    """
 
     category: str
     asset: str | None
@@ -67,6 +73,7 @@ class Work:
     service: str | None
     object: str | None
     unit: str | None
+    replaced: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ def decompose(
     if len(currencies) > 1:
         raise UsageError(f"a change of cost has one currency, not {', '.join(sorted(currencies))}: name the source")
     olds, news = _summed(old, Fraction(scale)), _summed(now, Fraction(1))
-    changes = [_change(key, olds.get(key, _Sums()), news.get(key, _Sums())) for key in {**olds, **news}]
+    changes = [_change(work, *sums) for work, sums in _paired(olds, news).items()]
     changes = [one for one in changes if one.before or one.after]
     changes.sort(key=lambda one: (-abs(one.change), _order(one.work)))
     drivers = {name: sum((one.drivers.get(name, ZERO) for one in changes), ZERO) for name in DRIVERS}
@@ -151,6 +158,44 @@ def _summed(rows: Sequence[Mapping[str, Any]], scale: Fraction) -> dict[_Key, _S
     return found
 
 
+def _paired(olds: dict[_Key, _Sums], news: dict[_Key, _Sums]) -> dict[Work, tuple[_Sums, _Sums]]:
+    """Return each work with both its sums; shapes that an asset had only before and only after are one rewritten work."""
+    gone, new = _alone(olds, news), _alone(news, olds)
+    paired: dict[Work, tuple[_Sums, _Sums]] = {}
+    for both in gone.keys() & new.keys():
+        old, now = gone[both], new[both]
+        dearest = max(sorted(now, key=str), key=lambda key: news[key].cost)
+        replaced = max(sorted(old, key=str), key=lambda key: olds[key].cost)
+        work = replace(_work(dearest), replaced=replaced[2])
+        paired[work] = _total(olds.pop(key) for key in old), _total(news.pop(key) for key in now)
+    for key in {**olds, **news}:
+        paired[_work(key)] = olds.get(key, _Sums()), news.get(key, _Sums())
+    return paired
+
+
+def _work(key: _Key) -> Work:
+    category, *rest = key
+    return Work(category or "other", *rest)
+
+
+def _alone(mine: Mapping[_Key, _Sums], others: Mapping[_Key, _Sums]) -> dict[tuple[str | None, str | None], list[_Key]]:
+    """Return the queries' works of assets that only this side has, by asset and unit."""
+    found: dict[tuple[str | None, str | None], list[_Key]] = {}
+    for key, sums in mine.items():
+        other = others.get(key)
+        if key[0] == "query" and key[1] is not None and sums.cost > 0 and not (other and other.cost):
+            found.setdefault((key[1], key[6]), []).append(key)
+    return found
+
+
+def _total(sums: Iterable[_Sums]) -> _Sums:
+    total = _Sums()
+    for one in sums:
+        for name in ("units", "cost", "queries", "seconds", "bytes"):
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+    return total
+
+
 def _key(row: Mapping[str, Any]) -> _Key:
     """Name the work of a row. A query's pool is left out: moving to a larger one is a change of its rate, not new work."""
     category = row["category"]
@@ -163,8 +208,7 @@ def _scaled(amount: Decimal, scale: Fraction) -> Decimal:
     return (amount * scale.numerator / scale.denominator).quantize(_LAST)
 
 
-def _change(key: _Key, old: _Sums, now: _Sums) -> Change:
-    work = Work(*key)  # type: ignore[arg-type]
+def _change(work: Work, old: _Sums, now: _Sums) -> Change:
     rest = _OF_CATEGORY.get(work.category)
     if rest in (OVERHEAD, ADJUSTMENT):
         drivers = {rest: now.cost - old.cost} if rest else {}
@@ -184,6 +228,8 @@ def _drivers(work: Work, old: _Sums, now: _Sums, volume: str) -> dict[str, Decim
     if not (old.units and now.units):
         return {volume: now.cost - old.cost}
     prices = old.cost / old.units, now.cost / now.units
+    if abs(prices[1] - prices[0]) <= abs(prices[0]) * Decimal(_SAME):
+        return {volume: now.cost - old.cost}
     halves = {
         volume: (now.units - old.units) * (prices[0] + prices[1]) / 2,
         PRICE: (prices[1] - prices[0]) * (old.units + now.units) / 2,
@@ -213,7 +259,8 @@ def _factors(unit: str | None, old: _Sums, now: _Sums) -> dict[str, tuple[float,
 def _lmdi(old: Decimal, now: Decimal, factors: Mapping[str, tuple[float, float]]) -> dict[str, Decimal]:
     first, last = float(old), float(now)
     mean = first if math.isclose(first, last, rel_tol=1e-12) else (last - first) / math.log(last / first)
-    return {name: Decimal(mean * math.log(then / earlier)) for name, (earlier, then) in factors.items()}
+    logs = {name: math.log(then / earlier) for name, (earlier, then) in factors.items()}
+    return {name: Decimal(mean * log) if abs(log) > _SAME else ZERO for name, log in logs.items()}
 
 
 def _exact(drivers: Mapping[str, Decimal], change: Decimal) -> dict[str, Decimal]:

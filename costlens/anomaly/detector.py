@@ -34,19 +34,20 @@ class Verdicts:
     began: NDArray[np.int32]
 
 
-def judge(values: Floats, first_day: int, tuning: Tuning | None = None, floor: float = 0.0) -> Verdicts:
+def judge(values: Floats, first_day: int, tuning: Tuning | None = None, floor: float | Floats = 0.0) -> Verdicts:
     """Judge every day of `values` (series, days; NaN = not known), whose first column is `first_day` (days since 1970).
 
-    The verdict on a day uses that day and earlier ones of its own series, nothing else. `floor` is the money below which nothing alarms.
+    The verdict on a day uses that day and earlier ones of its own series, nothing else. `floor` is the money
+    below which nothing alarms, one or one a day.
     """
-    parts = [_judge(values[i : i + CHUNK], first_day, tuning or Tuning(), floor) for i in range(0, len(values), CHUNK)]
-    if not parts:
-        parts = [_judge(values, first_day, tuning or Tuning(), floor)]
+    floors = np.broadcast_to(np.asarray(floor, np.float64), values.shape[1:])
+    tuning = tuning or Tuning()
+    parts = [_judge(values[i : i + CHUNK], first_day, tuning, floors) for i in range(0, max(len(values), 1), CHUNK)]
     names = ("expected", "low", "high", "score", "alarm", "began")
     return Verdicts(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def _judge(values: Floats, first_day: int, tuning: Tuning, floor: float) -> Verdicts:
+def _judge(values: Floats, first_day: int, tuning: Tuning, floors: Floats) -> Verdicts:
     shape = values.shape
     told = Verdicts(
         expected=np.full(shape, np.nan),
@@ -57,7 +58,7 @@ def _judge(values: Floats, first_day: int, tuning: Tuning, floor: float) -> Verd
         began=np.full(shape, -1, np.int32),
     )
     base = Baseline(np.maximum(values, 0.0), first_day, tuning)
-    episodes = Episodes(base, tuning, floor)
+    episodes = Episodes(base, tuning, floors)
     for t in range(shape[1]):
         day = episodes.step(t)
         told.expected[:, t], told.low[:, t], told.high[:, t] = day.expected, day.low, day.high

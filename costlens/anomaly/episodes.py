@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costlens.anomaly import quantiles
-from costlens.anomaly.baseline import NOISE_DAYS, Baseline, Tuning, trend
+from costlens.anomaly.baseline import NOISE_DAYS, TREND_DAYS, Baseline, Tuning, trend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,9 @@ class Day:
 class Episodes:
     """Walks through the days of a chunk of series."""
 
-    def __init__(self, base: Baseline, tuning: Tuning, floor: float) -> None:
-        self.base, self.tuning, self.floor = base, tuning, floor
+    def __init__(self, base: Baseline, tuning: Tuning, floors: Floats) -> None:
+        self.base, self.tuning = base, tuning
+        self.floors = np.maximum(floors, tuning.least_money)
         n, days = base.values.shape
         self.active = np.zeros(n, np.int8)
         self.first = np.full(n, -1, np.int32)
@@ -58,7 +59,8 @@ class Episodes:
         y = base.values[:, t]
         log = base.forecast(t)
         in_event = self.active != 0
-        log = np.where(in_event, self.level + base.week[:, base.weekday(t)], log)
+        weekly = np.where(base.is_sparse, 0.0, base.week[:, base.weekday(t)])
+        log = np.where(in_event, self.level + weekly, log)
         spread = np.where(in_event, self.spread, base.noise.spread)
         counts = base.noise.counts
         away = base.log(y) - log
@@ -66,7 +68,9 @@ class Episodes:
         expected = base.amount(log)
         active_day = (log - np.log(base.offset()) > 1.0) & (base.quiet[:, base.weekday(t)] < 0.5)
         limit = self._limit(spread)
-        ready = (base.age >= tuning.least_days) & ~np.isnan(away)
+        limit = np.where(np.abs(y - expected) < tuning.cents, limit * tuning.cents_factor, limit)
+        known = (base.age >= tuning.least_days) & ~np.isnan(y)
+        ready = known & ~np.isnan(away)
         up = ready & active_day & ~base.is_sparse & (away > limit)
         stands_out = ready & active_day & (np.abs(away) > 0.4 * limit)
         monthly = self._monthly(t, limit)
@@ -74,21 +78,23 @@ class Episodes:
         typical, sparse_limit = self._sparse_limit(t)
         rare = base.is_sparse | ~active_day
         log = np.where(rare & ~in_event, typical, log)
+        away = np.where(rare & ~in_event, base.log(y) - typical, away)
         expected = np.where(base.is_sparse & ~in_event, base.amount(typical), np.where(active_day, expected, 0.0))
-        up |= ready & rare & (base.log(y) > sparse_limit) & (y > 0)
-        up &= (y - expected - self.debt) > np.maximum(self.floor, (np.exp(tuning.least_up) - 1) * expected)
+        far = np.where(y - expected < tuning.cents, (sparse_limit - typical) * (tuning.cents_factor - 1), 0.0)
+        up |= known & rare & (base.log(y) > sparse_limit + far) & (y > 0)
+        up &= (y - expected - self.debt) > np.maximum(self.floors[t], (np.exp(tuning.least_up) - 1) * expected)
         down = self._dropped(t, ready & active_day & ~base.is_sparse, y, expected, away, spread)
         drift, began = self._drift(t, spread, counts, away - monthly, ready & active_day & ~base.is_sparse)
         drift &= not _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
-        drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected > self.floor)
+        drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected > self.floors[t])
         alarm = np.where(up | drift, 1, np.where(down, -1, 0)).astype(np.int8)
-        began = np.where(drift & ~up, began, t).astype(np.int32)
-        alarm, began = self._carry(t, alarm, began, away, spread, log, y, expected, active_day)
+        since = np.where(drift & ~up, began, t).astype(np.int32)
+        alarm, since = self._carry(t, alarm, since, away, spread, log - weekly, y, expected, active_day)
         score = np.where(rare, (base.log(y) - log) / np.maximum(sparse_limit - log, 0.1), away / limit)
         high = np.where(rare, base.amount(sparse_limit), base.amount(log + limit))
         low = np.where(rare, 0.0, np.minimum(base.amount(log - limit), expected))
         self._learn(t, alarm, stands_out, y, expected)
-        return Day(expected, low, np.maximum(high, expected), np.nan_to_num(score), alarm, began)
+        return Day(expected, low, np.maximum(high, expected), np.nan_to_num(score), alarm, since)
 
     def _limit(self, spread: Floats) -> Floats:
         """Return how far above its log a day may lie: more for few days, for heavy tails and for series that alarmed lately."""
@@ -129,7 +135,9 @@ class Episodes:
         spread = np.maximum(1.4826 * quantiles.at(off, counts, 0.5), quantiles.at(off, counts, 0.9) / 1.645)
         spread = np.sqrt((spread**2 * counts + 4 * 0.3**2) / (counts + 4))
         z = (tuning.sparse_z + tuning.sparse_few / np.maximum(counts, 1)) * (1 + tuning.z_noisy * self.noisy)
-        reach = np.maximum(np.maximum(z * spread, tuning.sparse_worst * quantiles.at(off, counts, 1.0)), tuning.sparse_least)
+        reach = np.maximum(
+            np.maximum(z * spread, tuning.sparse_worst * quantiles.at(off, counts, 1.0)), tuning.sparse_least
+        )
         return middle, np.where(counts >= 5, np.nan_to_num(middle) + np.nan_to_num(reach), np.inf)
 
     def _dropped(self, t: int, can: Flags, y: Floats, expected: Floats, away: Floats, spread: Floats) -> Flags:
@@ -142,8 +150,13 @@ class Episodes:
         since_start = np.arange(max(0, t - NOISE_DAYS), t)[None, :] >= t - base.age[:, None] - 5
         lows = ((past < 0.05 * level) & busy & since_start).sum(axis=1)
         runs = ((past >= 0.05 * level) & busy).sum(axis=1)
-        dropped = can & (y < tuning.drop_share * expected) & (-away > tuning.z_down * spread)
-        return dropped & (lows <= 1 + 3 * (self.active < 0)) & (runs >= 12) & (expected - y > self.floor)
+        dropped = (
+            can
+            & (y < tuning.drop_share * expected)
+            & (-away > tuning.z_down * spread * np.where(expected < tuning.cents, 1.5, 1.0))
+        )
+        is_new: Flags = (lows <= 1 + 3 * (self.active < 0)) & (runs >= 12)
+        return np.asarray(dropped & is_new & (expected - y > self.floors[t]))
 
     def _drift(
         self, t: int, spread: Floats, counts: Floats, away: Floats, can: Flags
@@ -151,14 +164,14 @@ class Episodes:
         """Tell whether the last days together lie above the weeks before them, and since when."""
         base, tuning = self.base, self.tuning
         found, began = np.zeros(base.series, bool), np.full(base.series, t)
-        if t < LAG + 7:
+        if t < LAG + 1:
             return found, began
         since = max(0, t - LAG - 35)
-        slope, doubt = trend(base.flat[:, max(0, t - LAG - 41) : t - LAG + 1])
+        slope, doubt = trend(base.flat[:, max(0, t - LAG + 1 - TREND_DAYS) : t - LAG + 1])
         old = base.flat[:, since : t - LAG + 1]
         held, many = quantiles.ordered(old)
         middle = quantiles.at(held, many, 0.5)
-        centre = (since + t - LAG) / 2
+        centre = t - LAG - 17.5
         told = np.nan_to_num(self.away[:, t] - away)
         today = base.log(base.values[:, t]) - base.week[:, base.weekday(t)] - told
         recent = np.concatenate([base.flat[:, t - LAG + 1 : t], today[:, None]], axis=1)
@@ -182,10 +195,12 @@ class Episodes:
     def _usual_drift(self, number: int, t: int) -> Floats:
         """Return how far windows of that length usually drift, by their own past: series with memory drift more."""
         past = self.drifts[number, :, max(0, t - 70) : max(0, t - WINDOWS[number])]
-        if past.shape[1] < 14:
+        if past.shape[1] == 0:
             return np.zeros(self.base.series)
         held, counts = quantiles.ordered(np.abs(past))
-        return np.where(counts >= 14, np.nan_to_num(quantiles.at(held, counts, 0.9)) / 1.645 * self.tuning.shift_own, 0.0)
+        return np.where(
+            counts >= 14, np.nan_to_num(quantiles.at(held, counts, 0.9)) / 1.645 * self.tuning.shift_own, 0.0
+        )
 
     def _carry(
         self,
@@ -194,7 +209,7 @@ class Episodes:
         began: NDArray[np.int32],
         away: Floats,
         spread: Floats,
-        log: Floats,
+        level: Floats,
         y: Floats,
         expected: Floats,
         active_day: Flags,
@@ -205,11 +220,13 @@ class Episodes:
         up, down = self.active > 0, self.active < 0
         lasts = up & known & active_day & (away > tuning.release * self.size)
         lasts |= down & known & active_day & (y < 0.5 * expected) & (base.values[:, max(t - 1, 0)] <= 0.5 * expected)
+        dear = up & known & ~active_day & (base.log(y) - self.level > tuning.release * self.size)
+        told = (lasts & known & active_day) | dear
         lasts |= (self.active != 0) & (~known | ~active_day)
-        alarmed = np.where(self.active != 0, np.where(lasts & known & active_day, self.active, 0), alarm).astype(np.int8)
+        alarmed = np.where(self.active != 0, np.where(told, self.active, 0), alarm).astype(np.int8)
         started = (self.active == 0) & (alarm != 0)
         self.first = np.where(started, began, np.where(self.active != 0, self.first, -1)).astype(np.int32)
-        self.level = np.where(started, log - base.week[:, base.weekday(t)], self.level)
+        self.level = np.where(started, level, self.level)
         self.spread = np.where(started, spread, self.spread)
         self.size = np.where(started, np.maximum(away, 0.1), self.size)
         self.noisy = self.noisy * 0.985 + started
@@ -225,7 +242,8 @@ class Episodes:
         base.keep(t, np.where(usual & ~(stands_out & turn), y, np.nan), ~(stands_out & turn))
         short = np.where(np.isnan(y), np.nan_to_num(expected), np.maximum(np.nan_to_num(expected - y), 0.0))
         short = np.where((short > 0.1 * expected) & ~base.is_sparse, short, 0.0)
-        self.debt = np.where(base.age > 0, 0.5 * self.debt + np.nan_to_num(short), 0.0)
+        left = np.where(np.isnan(y), self.debt, 0.5 * self.debt)
+        self.debt = np.where(base.age > 0, left + np.nan_to_num(short), 0.0)
         old = (self.active != 0) & (t - self.first + 1 >= self.tuning.accept_days)
         if old.any():
             self._accept(t, old)

@@ -151,7 +151,11 @@ def anomalies(
         query = query.where(columns.id == id)
     with database.read() as connection:
         found = [_read(row) for row in connection.execute(query)]
-    return tuple(sorted(found, key=lambda a: (-a.last_day.toordinal(), -abs(a.money), a.kind, a.key, a.id)))
+    return tuple(sorted(found, key=_newest_first))
+
+
+def _newest_first(one: Anomaly) -> tuple[int, Decimal, str, str, str]:
+    return -one.last_day.toordinal(), -abs(one.money), one.kind, one.key, one.id
 
 
 def history(database: Database, id: str) -> tuple[Event, ...]:  # noqa: A002
@@ -194,6 +198,23 @@ def record(database: Database, found: Sequence[Found], *, judged: Judged, snapsh
                 _save(connection, gone, "withdrawn", at)
                 resolved.append(gone)
     return Changes(tuple(new), tuple(changed), tuple(resolved))
+
+
+def preview(database: Database, found: Sequence[Found], *, snapshot: int, at: datetime) -> tuple[Anomaly, ...]:
+    """Return what was found as `record` would leave it, with the ids and statuses of what is stored; writes nothing."""
+    if not found:
+        return ()
+    days = [one.first_day for one in found]
+    with database.read() as connection:
+        stored = _of_series(connection, found, Judged(min(days), max(days)))
+    matched: set[str] = set()
+    seen = []
+    for one in sorted(found, key=lambda f: (f.first_day, f.series)):
+        old = _match(one, stored, matched)
+        now = _made(one, snapshot, at) if old is None else _renewed(old, one, snapshot, at)[0]
+        matched.add(now.id)
+        seen.append(now)
+    return tuple(sorted(seen, key=_newest_first))
 
 
 def act(
@@ -260,22 +281,25 @@ def _renewed(old: Anomaly, one: Found, snapshot: int, at: datetime) -> tuple[Ano
     return (replace(now, changed_at=at), "changed") if is_changed else (old, None)
 
 
-def _insert(connection: sa.Connection, one: Found, snapshot: int, at: datetime) -> Anomaly:
+def _made(one: Found, snapshot: int, at: datetime) -> Anomaly:
     values = asdict(one)
-    is_over = values.pop("is_over")
-    made = Anomaly(
+    return Anomaly(
         id=_id(one),
+        status="resolved" if values.pop("is_over") else "open",
         **values,
-        status="resolved" if is_over else "open",
         snoozed_until=None,
         snapshot=snapshot,
         detected_at=at,
         changed_at=at,
         revision=0,
     )
+
+
+def _insert(connection: sa.Connection, one: Found, snapshot: int, at: datetime) -> Anomaly:
+    made = _made(one, snapshot, at)
     connection.execute(sa.insert(_anomalies).values(_values(made)))
     _log(connection, made.id, at, "found", text=one.form)
-    if is_over:
+    if one.is_over:
         _log(connection, made.id, at, "over", text=one.form)
     return made
 

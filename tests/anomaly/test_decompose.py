@@ -65,9 +65,16 @@ def test_bytes_billed_are_told_by_bytes() -> None:
 
 
 def test_new_and_gone_work_stand_apart() -> None:
-    gone, new = query(1, 60, "0.01", "3"), {**query(2, 60, "0.01", "3"), "shape": "b"}
+    gone, new = query(1, 60, "0.01", "3"), {**query(2, 60, "0.01", "3"), "asset": "others"}
     found = decompose([gone], [new])
     assert found.drivers == {NEW: Decimal("3.6"), GONE: Decimal("-1.8")}
+
+
+def test_a_statement_that_was_rewritten_is_the_same_work() -> None:
+    merge, rebuild = query(4, 60, "0.01", "3"), {**query(4, 240, "0.01", "3"), "shape": "b"}
+    found = decompose([merge], [rebuild])
+    assert found.drivers == {SECONDS: Decimal("21.6")}
+    assert (found.changes[0].work.shape, found.changes[0].work.replaced) == ("b", "a")
 
 
 def test_idle_and_its_price() -> None:
@@ -127,6 +134,7 @@ def test_the_way_back_is_the_way_there(before: list[dict[str, Any]], after: list
     there, back = decompose(before, after), decompose(after, before)
     assert there.change == -back.change
     assert there.drivers.get(NEW, 0) == -back.drivers.get(GONE, 0)
+    assert {one.change for one in there.changes} == {-one.change for one in back.changes}
 
 
 def test_usage_is_volume_and_price() -> None:

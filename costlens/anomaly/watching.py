@@ -1,0 +1,174 @@
+"""Finds the anomalies of a ledger and keeps them: judges its series, gathers causes, explains each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costlens.anomaly import backfill, causes, explain, ledger_series
+from costlens.anomaly.baseline import Tuning
+from costlens.anomaly.causes import Candidate, Cause
+from costlens.anomaly.detector import judge
+from costlens.anomaly.events import events
+from costlens.anomaly.ledger_series import Span
+from costlens.anomaly.store import Changes, Found, Judged, record
+from costlens.engine import Engine
+from costlens.errors import UsageError
+from costlens.reading import day_number
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.ledger import Ledger, Snapshot
+    from costlens.settings.anomalies import Settings
+
+DAYS_PER_MONTH = Decimal("30.4375")
+#: How long ago an event may have ended to be told (and, if late data take it away, withdrawn).
+RECENT_DAYS = 35
+_PLACES = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What a detection came to: anomalies, and the days that were judged; no `judged` where there are no days."""
+
+    found: tuple[Found, ...]
+    judged: Judged | None
+
+
+def detect(
+    ledger: Ledger, snapshot: Snapshot, settings: Settings, as_of: datetime, *, recent_days: int = RECENT_DAYS
+) -> Detected:
+    """Judge a snapshot's series up to `as_of` and return the events of the last `recent_days`, one per cause, explained."""
+    today = day_number(as_of.date())
+    with Engine() as engine:
+        spent = ledger_series.read(ledger, snapshot, engine, today - settings.days, today + 1)
+        span = ledger_series.span(engine, spent, as_of)
+        if span is None:
+            return Detected((), None)
+        since = max(span.first, span.until - recent_days)
+        candidates = _candidates(engine, spent, span, settings, since)
+        told = [
+            one
+            for one in causes.grouped(engine, spent, candidates)
+            if not settings.is_muted(one.main.kind, one.main.key)
+        ]
+        told = backfill.unannounced(ledger, snapshot, engine, told)
+        odd = {day for one in candidates for day in range(one.first, one.last + 1)}
+        found = tuple(_found(ledger, snapshot, engine, cause, span, odd) for cause in told)
+    judged = Judged(ledger_series.day(since), ledger_series.day(span.until), tuple(settings.kinds))
+    return Detected(found, judged)
+
+
+def watch(ledger: Ledger, snapshot: Snapshot, settings: Settings, as_of: datetime, at: datetime) -> Changes:
+    """Detect and record: what a service calls after each sync. Run again on the same snapshot it changes nothing."""
+    detected = detect(ledger, snapshot, settings, as_of)
+    if detected.judged is None:
+        return Changes()
+    return record(ledger.database, detected.found, judged=detected.judged, snapshot=snapshot.id, at=at)
+
+
+def _candidates(engine: Engine, spent: ir.Table, span: Span, settings: Settings, since: int) -> list[Candidate]:
+    learnt = ledger_series.floors(engine, spent, span, settings.floor_scale)
+    tuning = Tuning().sensitive(settings.sensitivity)
+    found = []
+    for kind in settings.kinds:
+        made = ledger_series.series(engine, spent, kind, span)
+        for currency in sorted({name[2] for name in made.names}):
+            floor = (
+                np.full(span.until - span.first, float(settings.floor))
+                if settings.floor is not None
+                else learnt[currency]
+            )
+            rows = [
+                number
+                for number, name in enumerate(made.names)
+                if name[2] == currency and np.nanmax(made.values[number], initial=0.0) > floor.min()
+            ]
+            values = made.values[rows]
+            verdicts = judge(values, span.first, tuning, floor)
+            partial = np.arange(span.first, span.until) >= span.partial
+            verdicts.alarm[(verdicts.alarm < 0) & partial[None, :]] = 0
+            for event in events(values, verdicts):
+                first, last = span.first + event.began, span.first + event.last
+                if last >= since:
+                    found.append(Candidate(kind, *made.names[rows[event.row]], event, first, last))
+    return found
+
+
+def _found(
+    ledger: Ledger, snapshot: Snapshot, engine: Engine, cause: Cause, span: Span, odd: Sequence[int] | set[int]
+) -> Found:
+    main, event = cause.main, cause.main.event
+    length = main.last - main.first + 1
+    money = _money(event.actual) - _money(event.expected)
+    return Found(
+        kind=main.kind,
+        key=main.key,
+        source=main.source,
+        currency=main.currency,
+        form=event.form,
+        first_day=ledger_series.day(main.first),
+        last_day=ledger_series.day(main.last),
+        actual=_money(event.actual),
+        expected=_money(event.expected),
+        low=_money(event.low),
+        high=_money(event.high),
+        money=money,
+        per_month=(money / length * DAYS_PER_MONTH).quantize(_PLACES),
+        team=_team(ledger, snapshot, cause),
+        explanation=_explanation(ledger, snapshot, engine, cause, span, odd),
+        is_over=event.is_over,
+    )
+
+
+def _explanation(
+    ledger: Ledger, snapshot: Snapshot, engine: Engine, cause: Cause, span: Span, odd: Sequence[int] | set[int]
+) -> dict[str, object]:
+    main = cause.main
+    known = list(range(span.first + 1, main.first))
+    before = explain.usual_days(main.first, main.last, known, odd) or explain.usual_days(main.first, main.last, known)
+    after = frozenset(range(main.first, main.last + 1))
+    told: dict[str, object] = {
+        "also": [
+            {"kind": one.kind, "key": one.key, "source": one.source, "money": str(_money(one.event.money))}
+            for one in cause.also
+        ]
+    }
+    if not before:
+        return told
+    selection = explain.Selection(main.kind, main.key, main.source or None, main.currency)
+    periods = explain.Periods(before, after, Fraction(len(after), len(before)))
+    try:
+        made = explain.explained(ledger, snapshot, engine, selection, periods)[0]
+    except UsageError:
+        return told
+    compared = {"compared_with": explain.dates(before), "days_compared_with": len(before)}
+    return {**explain.as_json(made), **compared, **told}
+
+
+def _team(ledger: Ledger, snapshot: Snapshot, cause: Cause) -> str | None:
+    """Return who owns a cause: the asset's team on its first day, the team itself, else the team whose series it moved."""
+    main = cause.main
+    if main.kind == "team":
+        return main.key
+    if main.kind == "asset":
+        first = ledger_series.day(main.first)
+        for owned in sorted(ledger.estate(snapshot).ownership, key=lambda one: one.precedence):
+            if owned.asset == main.key and _is_valid(owned.valid_from, owned.valid_to, first):
+                return owned.team
+    return next((one.key for one in cause.also if one.kind == "team"), None)
+
+
+def _is_valid(valid_from: date | None, valid_to: date | None, day: date) -> bool:
+    return (valid_from is None or valid_from <= day) and (valid_to is None or day < valid_to)
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(_PLACES)
