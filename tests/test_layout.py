@@ -36,6 +36,7 @@ LAYERS = (
     {"exports", "exported", "ledger", "config"},
     {"testing", "reading", "reconcile", "ingest"},
     {"allocate", "anomaly", "blame", "budgets", "changes", "report", "shapes"},
+    {"allocate", "anomaly", "blame", "blame_ledger", "budgets", "changes", "report"},
     {"book", "render"},
     {"orchestration", "statement"},
     {"focus"},

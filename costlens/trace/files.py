@@ -46,19 +46,24 @@ class Listing:
     files: tuple[tuple[str, str], ...]
 
 
-def listing(repository: Repository, store: Store, when: datetime | None = None) -> Listing:
-    """List a repository as it was at an instant: its folder where no instant and no branch is asked for."""
+def commit_of(repository: Repository, when: datetime | None, git: Git | None) -> str | None:
+    """Return the commit that a repository is read at, None for its folder as it lies: where no instant and no branch is asked for."""
+    if git is None or not (when is not None or repository.branch or git.is_bare):
+        return None
+    commit = git.commit_at(when, repository.branch)
+    if commit is None and repository.branch:
+        raise SourceError(f"{repository.path} has no branch {repository.branch!r}: name one that `git branch -a` lists")
+    return commit
+
+
+def listing(repository: Repository, store: Store, commit: str | None, git: Git | None) -> Listing:
+    """List a repository at a commit, or its folder as it lies."""
     path = repository.path
+    if git and commit:
+        files = [(name, blob) for name, blob in git.tree(commit) if repository.wants(name)]
+        return Listing(repository, commit, tuple(sorted(files)))
     if not path.is_dir():
         raise SourceError(f"{path} is no folder: name a folder with code, or a git repository")
-    git = Git.at(path)
-    if git and (when is not None or repository.branch or git.is_bare):
-        commit = git.commit_at(when, repository.branch)
-        if commit is None and repository.branch:
-            raise SourceError(f"{path} has no branch {repository.branch!r}: name one that `git branch -a` lists")
-        if commit:
-            files = [(name, blob) for name, blob in git.tree(commit) if repository.wants(name)]
-            return Listing(repository, commit, tuple(sorted(files)))
     names = git.work_files() if git and not git.is_bare else []
     wanted = [name for name in names or _walk(path) if repository.wants(name)]
     return Listing(repository, None, tuple(_keyed(path, sorted(wanted), store)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +19,7 @@ _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "
 
 @dataclass(frozen=True)
 class Written:
-    """The commit that last touched a line."""
+    """The commit that last changed some lines."""
 
     commit: str
     author: str
@@ -32,6 +33,7 @@ class Git:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._histories: dict[str | None, list[tuple[int, str]]] = {}
 
     @classmethod
     def at(cls, path: Path) -> Git | None:
@@ -46,20 +48,45 @@ class Git:
     def is_bare(self) -> bool:
         return self._ask("rev-parse", "--is-bare-repository").strip() == b"true"
 
+    def root(self) -> Path | None:
+        """Return the root of the checked out repository, None for a bare one."""
+        found = self._ask("rev-parse", "--show-toplevel", check=False).decode("utf-8", "surrogateescape").strip()
+        return Path(found) if found else None
+
+    def prefix(self) -> str:
+        """Return the path of the folder from the root, with a slash at its end; "" for the root."""
+        return self._ask("rev-parse", "--show-prefix", check=False).decode("utf-8", "surrogateescape").strip()
+
+    def text(self, commit: str, path: str) -> str | None:
+        """Return a file of a commit by its path from the root; None if there is none."""
+        found = self._ask("cat-file", "blob", f"{commit}:{path}", check=False)
+        return found.decode("utf-8", "replace") if found else None
+
+    def history(self, branch: str | None = None) -> list[tuple[int, str]]:
+        """Return (second, commit) of a branch's own line of commits, oldest first; times never fall. Asked for once."""
+        if branch not in self._histories:
+            told = self._ask("log", "--first-parent", "--format=%ct %H", branch or "HEAD", "--", check=False).decode()
+            rising: list[tuple[int, str]] = []
+            for row in reversed(told.splitlines()):
+                second, _, commit = row.partition(" ")
+                rising.append((max(int(second), rising[-1][0] if rising else 0), commit))
+            self._histories[branch] = rising
+        return self._histories[branch]
+
     def work_files(self) -> list[str]:
         """Return the files under the folder that are tracked, or new and not ignored."""
         listed = self._ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         return [name.decode("utf-8", "surrogateescape") for name in listed.split(b"\0") if name]
 
     def commit_at(self, when: datetime | None, branch: str | None = None) -> str | None:
-        """Return the commit that was the newest of a branch at an instant; the first one where none is as old."""
-        ref = branch or "HEAD"
-        before = [] if when is None else [f"--before={int(when.timestamp())}"]
-        found = self._ask("rev-list", "-1", "--first-parent", *before, ref, "--", check=False).decode().strip()
-        if not found and when is not None:
-            roots = self._ask("rev-list", "--max-parents=0", ref, "--", check=False).decode().split()
-            found = roots[-1] if roots else ""
-        return found or None
+        """Return the commit that was the newest of a branch at an instant; its first one where none is as old."""
+        history = self.history(branch)
+        if not history:
+            return None
+        if when is None:
+            return history[-1][1]
+        at = bisect_right(history, when.timestamp(), key=lambda row: row[0])
+        return history[max(at - 1, 0)][1]
 
     def tree(self, commit: str) -> list[tuple[str, str]]:
         """Return (path, blob) of the files of a commit that lie under the folder, paths from the folder."""
@@ -91,21 +118,29 @@ class Git:
                 process.stdout.read(1)
             process.stdin.close()
 
-    def blame(self, path: str, line: int, commit: str | None) -> Written | None:
-        """Return who last wrote a line; None if it is not committed."""
-        asked = ["blame", "--porcelain", "-L", f"{line},{line}"]
+    def blame(self, path: str, line: int, end_line: int, commit: str | None) -> Written | None:
+        """Return the newest change of some lines; None if none of them is committed."""
+        asked = ["blame", "--porcelain", "-L", f"{line},{min(end_line, line + 400)}"]
         told = self._ask(*asked, *([commit] if commit else []), "--", path, check=False).decode("utf-8", "replace")
-        rows = told.splitlines()
-        if not rows or rows[0].startswith("0" * 40):
+        said: dict[str, dict[str, str]] = {}
+        current: dict[str, str] = {}
+        for row in told.split("\n"):
+            word, _, rest = row.partition(" ")
+            if len(word) == 40 and rest[:1].isdigit():
+                current = said.setdefault(word, {})
+            elif word and not row.startswith("\t"):
+                current.setdefault(word, rest)
+        committed = {name: words for name, words in said.items() if name.strip("0")}
+        if not committed:
             return None
-        said = dict(row.split(" ", 1) for row in rows[1:] if " " in row and not row.startswith("\t"))
-        stamp = int(said.get("author-time", "0"))
+        name = max(committed, key=lambda one: int(committed[one].get("author-time", "0")))
+        words = committed[name]
         return Written(
-            rows[0].split()[0],
-            said.get("author", ""),
-            said.get("author-mail", "").strip("<>"),
-            datetime.fromtimestamp(stamp, timezone.utc),
-            said.get("summary", ""),
+            name,
+            words.get("author", ""),
+            words.get("author-mail", "").strip("<>"),
+            datetime.fromtimestamp(int(words.get("author-time", "0")), timezone.utc),
+            words.get("summary", ""),
         )
 
     def _command(self, *arguments: str) -> list[str]:

@@ -105,8 +105,9 @@ def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
         return 0.0
     inner = max(len(query) - found.head - found.tail, 1)
     explained = (found.matched + 0.5 * found.filled) / (inner + found.around)
-    against = found.foreign + found.missing + 2 * found.tables + 2 * found.other_texts + found.targets + strange
-    share = against / max(found.matched_names, 1)
+    differing = found.foreign + found.missing + found.other_texts + found.targets + strange
+    against = differing + found.tables
+    share = differing / (found.matched_names + differing) if differing else 0.0
     base = min(explained, 1.0) * max(0.0, 1.0 - share)
     if not _is_claimable(query, found, against, is_named):
         return min(base, 1.0) * (CLAIM - 0.05)

@@ -11,7 +11,8 @@ from multiprocessing import get_context
 
 from costlens.trace.cut import cut
 from costlens.trace.ephemeral import without_ephemeral
-from costlens.trace.files import Listing, Repository, contents, listing
+from costlens.trace.files import Listing, Repository, commit_of, contents, listing
+from costlens.trace.git import Git
 from costlens.trace.index import Index
 from costlens.trace.judge import UNKNOWN, Trace, best_of, judge
 from costlens.trace.store import Store, key_of, pack, unpack
@@ -37,9 +38,16 @@ class Tracer:
     @classmethod
     def open(cls, repositories: Sequence[Repository], store: Store, when: datetime | None = None) -> Tracer:
         """Return the code of repositories as it was at an instant; as it lies in their folders where none is given."""
+        gits = [Git.at(repository.path) for repository in repositories]
+        commits = [commit_of(one, when, git) for one, git in zip(repositories, gits, strict=True)]
+        states = zip(repositories, commits, gits, strict=True)
+        return cls.of([listing(repository, store, commit, git) for repository, commit, git in states], store)
+
+    @classmethod
+    def of(cls, listings: Sequence[Listing], store: Store) -> Tracer:
+        """Return the code of listings."""
         units: list[Unit] = []
         of: dict[int, Listing] = {}
-        listings = tuple(listing(repository, store, when) for repository in repositories)
         double_is_text = False
         for listed in listings:
             found = [unit for path, body in _read(listed, store) for unit in unpack(path, body)]
@@ -47,7 +55,7 @@ class Tracer:
             of |= {id(unit): listed for unit in kept}
             units += kept
         tracer = cls(units, double_is_text=double_is_text)
-        tracer.listings, tracer._of = listings, of
+        tracer.listings, tracer._of = tuple(listings), of
         return tracer
 
     @property
