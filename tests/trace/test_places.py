@@ -53,10 +53,10 @@ def repo(tmp_path: Path) -> Path:
     return path
 
 
-def blame(path: Path, asked: Asked, **settings: str) -> dict[str, object]:
+def blame(path: Path, asked: Asked, branch: str | None = None) -> dict[str, object]:
     estate = Estate(teams=(Team("growth"), Team("platform")))
     with Store() as store:
-        told = Blame([Repository(path, **settings)], store, estate).of(asked)
+        told = Blame([Repository(path, branch)], store, estate).of(asked)
         assert list(as_lines(told))
         row: dict[str, object] = json.loads(as_json(told))
         return row
