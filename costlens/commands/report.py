@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from costlens.config import Config
 
 BY = ("team", "asset", "source", "pool", "category", "user", "shape", "service", "purpose", "environment", "method")
-FORMATS = ("table", "csv", "json")
+FORMATS = ("table", "csv", "json", "html", "xlsx", "pdf", "focus")
 _GROUPED = ("table", "csv", "json")
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
@@ -102,6 +102,10 @@ def _statement(
 
     asked = Asked(month, team, source, form, as_of, policies[0] if policies else None, out.suffix if out else "")
     with open_ledger(config) as ledger:
+        if form == "focus":
+            from costlens.focus.printing import printed_focus
+
+            return printed_focus(config, ledger, asked)
         return printed_statement(config, ledger, asked)
 
 

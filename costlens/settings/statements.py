@@ -10,6 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 KEY = "statements"
 
 
+class Account(BaseModel):
+    """What FOCUS wants to know of a source and no warehouse tells."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    billing_account_id: str | None = Field(
+        default=None, description="Organization, or billing account, that the invoice is for; default the account."
+    )
+    billing_account_name: str | None = Field(default=None, description="Its name.")
+    invoice_issuer: str | None = Field(default=None, description="Who sends the invoice, where it is a reseller.")
+    host: str | None = Field(
+        default=None, description="Cloud that the machines are of (AWS, Microsoft, Google Cloud); default by region."
+    )
+
+
 class JournalColumn(BaseModel):
     """One column of the journal."""
 
@@ -70,5 +85,8 @@ class Settings(BaseModel):
     title: str | None = Field(default=None, description="Name of the company on statements.")
     send: list[str] = Field(
         default_factory=list, description="What `costlens close --send` sends each team: formats of its statement."
+    )
+    accounts: dict[str, Account] = Field(
+        default_factory=dict, description="Source -> its account, as the FOCUS form names it."
     )
     journal: Journal = Field(default_factory=Journal, description="The journal of `costlens close`.")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costlens.errors import CostLensError, UsageError
+from costlens.focus.printing import KEPT, kept_rows
 from costlens.ledger import closes
 from costlens.reconcile import HALF_CENT, Reconciliation
 from costlens.render import amount
@@ -79,6 +80,7 @@ def _close(
         snapshot=snapshot.id,
         content=content(facts, wanted.policy, ledger.estate(snapshot), fingerprint(ledger, snapshot, month)),
         lines=[as_row(line) for line in facts.lines],
+        documents={KEPT: kept_rows(config, ledger, snapshot, wanted, facts)},
         expected=chain[-1].hash if chain else closes.ROOT,
     )
     shut = frozen(ledger, record)

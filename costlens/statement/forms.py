@@ -24,7 +24,6 @@ class Form:
     function: str
     suffix: str
     media_type: str
-    is_binary: bool = False
 
     def render(self, statement: Statement) -> bytes:
         """Return the statement in this form."""
@@ -33,12 +32,16 @@ class Form:
         return made if isinstance(made, bytes) else made.encode()
 
 
+_SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMS = {
     form.name: form
     for form in (
         Form("table", "costlens.statement.text", "as_table", "txt", "text/plain"),
         Form("csv", "costlens.statement.data", "as_csv", "csv", "text/csv"),
         Form("json", "costlens.statement.data", "as_json", "json", "application/json"),
+        Form("html", "costlens.statement.html", "as_html", "html", "text/html"),
+        Form("xlsx", "costlens.statement.xlsx", "as_xlsx", "xlsx", _SHEET),
+        Form("pdf", "costlens.statement.pdf", "as_pdf", "pdf", "application/pdf"),
     )
 }
 

@@ -77,6 +77,15 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
     )
 
 
+def corrections_of(ledger: Ledger, snapshot: Snapshot, ask: Ask) -> tuple[Line, ...]:
+    """Return the correction lines alone of a month."""
+    if ask.live:
+        return ()
+    shut = closes.closed(closes.records(ledger.database), ask.as_of)
+    with Engine(memory=MEMORY) as engine:
+        return corrections(ledger, snapshot, engine, ask.month, shut)
+
+
 def frozen(ledger: Ledger, close: Close) -> Facts:
     """Return the facts of a closed month as they were closed; LedgerError where a line was changed since."""
     body = close.content()
