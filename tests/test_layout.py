@@ -35,7 +35,7 @@ LAYERS = (
     },
     {"exports", "exported", "ledger", "config"},
     {"testing", "reading", "reconcile", "ingest"},
-    {"allocate", "anomaly", "blame", "blame_ledger", "budgets", "changes", "report", "shapes"},
+    {"allocate", "anomaly", "blame", "blame_ledger", "budgets", "changes", "owners", "report", "shapes"},
     {"book", "render"},
     {"focus", "orchestration", "statement"},
     {"alerts", "sync"},

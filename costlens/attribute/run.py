@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import pyarrow as pa
@@ -49,28 +49,35 @@ def _verdicts(scene: Scene, found: ir.Table) -> list[ir.Table]:
     """Read each distinct set of names once: few sets name many queries."""
     least = found.group_by("subject").agg(least=found.level.min())
     named = found.join(least, "subject")
-    named = named.filter(named.level == named.least).select("subject", "name", "orchestrator", "code_ref").distinct()
+    named = (
+        named.filter(named.level == named.least)
+        .select("subject", "level", "name", "orchestrator", "code_ref")
+        .distinct()
+    )
     sets = named.group_by("subject").agg(
+        level=named.level.min(),
         names=named.name.collect(order_by=named.name).join("\n"),
         orchestrator=named.orchestrator.min(),
         code_ref=named.code_ref.min(),
     )
     sets = scene.materialise(sets, "named")
-    keys = ["names", "orchestrator", "code_ref"]
+    keys = ["names", "orchestrator", "code_ref", "level"]
     rows = scene.rows(sets.select(keys).distinct())
     if not rows:
         return []
     said = [scene.verdicts.number(_verdict(row, scene.known)) for row in rows]
-    columns = [*(Column(key, "text") for key in keys), Column("verdict", "integer")]
-    read = {**{key: pa.array([row[key] for row in rows], pa.string()) for key in keys}, "verdict": pa.array(said)}
+    columns = [*(Column(key, "text") for key in keys[:-1]), Column("level", "integer"), Column("verdict", "integer")]
+    read = {key: pa.array([row[key] for row in rows], pa.string()) for key in keys[:-1]}
+    read |= {"level": pa.array([row["level"] for row in rows]), "verdict": pa.array(said)}
     table = scene.register(pa.table(read), "by_run", columns)
     joined = sets.join(table, [sets[key].identical_to(table[key]) for key in keys])
     return [scene.materialise(joined.select("subject", "verdict"), "said_by_run")]
 
 
-def _verdict(row: Mapping[str, str], known: Known) -> Verdict:
+def _verdict(row: Mapping[str, Any], known: Known) -> Verdict:
     names = row["names"].split("\n")
-    resolved = {name: _asset(name, known) for name in names}
+    find = _job if row["level"] == _JOB else _asset
+    resolved = {name: find(name, known) for name in names}
     assets = sorted({asset for asset in resolved.values() if asset})
     assets = assets or list({parts_of(name): name for name in reversed(names)}.values())  # one may be spelt in two ways
     traits = dbt_traits(names[0], known).or_else(Traits(purpose="build", code_ref=row["code_ref"]))
@@ -87,6 +94,13 @@ def _asset(name: str, known: Known) -> str | None:
     """Return the asset that an orchestrator means, None where the estate has none: then its own name must do."""
     found = known.by_node(name) or known.asset(name)
     return found if found != name or known.has(name) else known.by_words(name)
+
+
+def _job(name: str, known: Known) -> str | None:
+    """Return the asset that a job is: of `dag.group.task` the task's, else the group's, else the DAG's."""
+    parts = name.split(".")
+    longer = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return _asset(name, known) or next((found for part in longer if (found := known.by_words(part))), None)
 
 
 def issued(runs: ir.Table, materializations: ir.Table) -> ir.Table:

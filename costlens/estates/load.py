@@ -60,10 +60,10 @@ def load_estate(
     """Load what the configuration's `assets` and `teams` name; relative paths start from `base`.
 
     An entry is `{yaml: FILE}`, `{codeowners: {file: FILE, root: FOLDER}}`, `{dbt: {manifest: FILE}}` or an orchestrator,
-    which `catalogs` has by its name; each with an optional `precedence` (lower wins where two sources give an asset to two
-    teams; YAML 10, dbt 20, orchestrators 30 to 50, CODEOWNERS 60). Assets of one key become one, and so does what an
-    orchestrator tells of a relation that an asset has; a YAML asset with a `dbt_node` gives its key to that node.
-    Raises ConfigError with file and key.
+    which `catalogs` has by its name, in the order in which they speak. Each may have a `precedence`: lower wins where two
+    sources give an asset to two teams; YAML 10, dbt 20, orchestrators 30 to 50, CODEOWNERS 60. Assets of one key become one,
+    and so does what an orchestrator tells of a relation that an asset has; a YAML asset with a `dbt_node` gives its key to
+    that node. Raises ConfigError with file and key.
     """
     team_list, rules = read_teams(base / teams) if teams else ([], [])
     names = [team.name for team in team_list]
@@ -80,7 +80,7 @@ def load_estate(
     merged = _merged(_renamed(asset, keys) for asset in found)
     ownership = [replace(c, asset=keys.get(c.asset, c.asset)) if c.origin == DBT else c for c in ownership]
     listed = TeamNames(team_list)
-    merged, claims = united(merged, [(catalogs or {}).get(name, Catalog()) for name in _named(assets)], listed)
+    merged, claims = united(merged, (catalogs or {}).values(), listed)
     ownership += claims
     for file in files:
         ownership += _by_file(merged, file, base, listed)
@@ -94,13 +94,6 @@ def load_estate(
         rules=tuple(rules),
         conflicts=(*told, *conflicts(ownership), *_shared_relations(merged)),
     )
-
-
-def _named(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the names of orchestrators, in the order in which they speak."""
-    for entry in entries:
-        for word in entry.keys() & registry.orchestrator_entry_points().keys():
-            yield str(entry.get("name", word))
 
 
 def _read(entry: Mapping[str, Any], where: str, base: Path, teams: Sequence[str], files: list[_CodeOwners]) -> Manifest:

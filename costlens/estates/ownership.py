@@ -100,3 +100,9 @@ def _rank(claim: Ownership) -> tuple[int, int, str]:
 
 def _day(day: date | None) -> int | None:
     return None if day is None else day.toordinal() - _EPOCH
+
+
+def claims_on(ownership: Iterable[Ownership], day: date) -> dict[str, list[Ownership]]:
+    """Return, per asset, the claims that hold on a day, the one that counts first."""
+    found = {claims[0].asset: sorted(_valid(claims, day), key=_rank) for claims in _by_asset(ownership)}
+    return {asset: claims for asset, claims in found.items() if claims}

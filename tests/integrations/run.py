@@ -71,6 +71,12 @@ ENVIRONMENTS = (
         ("tests/integrations/orchestrators/test_dagster_pull.py",),
         beside="COSTLENS_DAGSTER_WEB",
     ),
+    Environment(
+        "airflow-web",
+        ("apache-airflow-core==3.3.2", "apache-airflow-providers-standard"),
+        ("tests/integrations/orchestrators/test_airflow_pull.py",),
+        beside="COSTLENS_AIRFLOW_WEB",
+    ),
 )
 
 

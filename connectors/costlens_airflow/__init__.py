@@ -1,0 +1,3 @@
+"""Airflow: what its REST API tells of DAGs, tasks and assets."""
+
+from __future__ import annotations
