@@ -77,7 +77,9 @@ def test_sources_by_precedence_conflicts_orphans_and_remedies(company: Company) 
     manifest["groups"] = {}
     (company.folder / "manifest.json").write_text(json.dumps(manifest))
     (company.folder / "teams.yml").write_text(TEAMS)
-    (company.folder / "CODEOWNERS").write_text("/dbt/models/growth/ @encore/growth-data\n/dbt/models/finance/ @nobody\n")
+    (company.folder / "CODEOWNERS").write_text(
+        "/dbt/models/growth/ @encore/growth-data\n/dbt/models/finance/ @nobody\n"
+    )
     growth, content = "growth/daily_active_listeners", "content/artist_daily_streams"
     owners = {growth: [{"team": "payments"}], content: [{"email": "ann@example.org"}, {"team": "growth-eng"}]}
     with web_service(dagster_assets(owners)) as service:
@@ -99,7 +101,9 @@ def test_sources_by_precedence_conflicts_orphans_and_remedies(company: Company) 
     assert assets["raw/stripe/charge"]["team"] == "platform"
     orphans = [asset for asset in found["assets"].values() if asset["state"] == "orphan" and asset["path"]]
     assert orphans
-    assert {asset["remedy"] for asset in orphans} == {f"give {asset['path']} an owner in CODEOWNERS" for asset in orphans}
+    assert {asset["remedy"] for asset in orphans} == {
+        f"give {asset['path']} an owner in CODEOWNERS" for asset in orphans
+    }
     money = [sum(Decimal(cost) for cost in asset["cost"].values()) for asset in assets.values()]
     assert money == sorted(money, reverse=True)
     daily = company.sql("select sum(cost)::varchar from daily where asset is not null and billing_period = '2026-10'")
