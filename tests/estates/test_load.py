@@ -108,7 +108,7 @@ def test_faults_name_file_and_key(tmp_path: Path, file: str, text: str, message:
 
 ENTRIES: list[tuple[dict[str, Any], str]] = [
     ({"dtb": "x"}, r"assets\[0\]: unknown key 'dtb': did you mean `dbt`"),
-    ({}, r"assets\[0\]: name one of codeowners, dbt"),
+    ({}, r"assets\[0\]: name one of airflow, codeowners"),
     ({"dbt": {"manifset": "x"}}, r"assets\[0\]\.dbt: manifest: field required"),
     ({"dbt": {"manifest": "none.json"}}, r"none\.json: no such file"),
     ({"dbt": {"manifest": "assets.yml"}}, r"assets\.yml, line \d+: not valid JSON"),
