@@ -143,9 +143,9 @@ def subjects(database: Database, prefix: str) -> dict[str, Subject]:
 
 
 def due(database: Database, at: datetime) -> tuple[Alert, ...]:
-    """Return what may be sent now: of each thread and target the oldest that waits, if its time has come."""
+    """Return what may be sent now: of each thread and channel the oldest that waits, if its time has come."""
     first = sa.select(sa.func.min(alerts.c.number)).where(alerts.c.state == "pending")
-    first = first.group_by(alerts.c.thread, alerts.c.channel, alerts.c.target)
+    first = first.group_by(alerts.c.thread, alerts.c.channel)
     query = sa.select(alerts).where(alerts.c.number.in_(first), alerts.c.due_at <= at).order_by(alerts.c.number)
     with database.read() as connection:
         return tuple(_read(row) for row in connection.execute(query))
@@ -160,6 +160,13 @@ def claim(database: Database, alert: Alert, at: datetime, patience: timedelta) -
             .values(attempts=alert.attempts + 1, due_at=at + patience)
         )
     return done.rowcount == 1
+
+
+def release(database: Database, until: datetime) -> None:
+    """Let what a dead service had claimed be tried again from an instant on, when no call of its can be under way any more."""
+    with database.write() as connection:
+        held = sa.update(alerts).where(alerts.c.state == "pending", alerts.c.attempts > 0, alerts.c.due_at > until)
+        connection.execute(held.values(due_at=until))
 
 
 def sent(database: Database, alert: Alert, reference: Mapping[str, Any] | None, at: datetime) -> None:

@@ -16,7 +16,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from starlette.routing import BaseRoute
 
+from costlens.alerts import interactions
 from costlens.errors import LeaseHeld, LedgerError
 from costlens.ledger import Ledger
 from costlens.ledger.leases import SERVICE, Lease, holder_name, is_dead
@@ -26,7 +28,9 @@ from costlens.service.metrics import Metrics
 from costlens.service.schedule import Schedule
 from costlens.service.server import Server, routes
 from costlens.service.tasks import Context, tasks
+from costlens.service.telling import Teller
 from costlens.service.work import Outcome, Task, Workshop, back_off
+from costlens.settings.alerts import Settings as AlertSettings
 from costlens.settings.schedule import Settings as ScheduleSettings
 from costlens.settings.service import Settings
 
@@ -76,15 +80,34 @@ class Service:
         self._beat = time.monotonic()
         self._leading = threading.Event()
         self._workshop = Workshop(ledger.database, timedelta(seconds=self._settings.retry_seconds))
-        context = Context(config, ledger, lambda: not self._leading.is_set(), lambda name: self._schedule.request(name))
+        self._teller = Teller(config, ledger, self._request)
+        context = Context(config, ledger, lambda: not self._leading.is_set(), self._request, self._teller)
         self._schedule = Schedule(
             ledger.database, self._workshop, config.section(ScheduleSettings), tasks(context),
             self._settings.workers, self._after,
         )  # fmt: skip
         self._metrics = Metrics(ledger, self._leading.is_set)
-        paths = routes(self._health, self._ready, self._metrics)
+        paths = [*routes(self._health, self._ready, self._metrics), *self._more_routes(config)]
         self._server = Server(options.host, options.port, paths)
         self._child = Child.dashboard(config.path) if options.dashboard else None
+
+    def _request(self, name: str) -> None:
+        self._schedule.request(name)
+
+    def _more_routes(self, config: Config) -> list[BaseRoute]:
+        """Return the routes of orchestrators that send (OpenLineage), and of Slack's buttons where a signing secret is set."""
+        found: list[BaseRoute] = [
+            route for orchestrator in config.orchestrators for route in getattr(orchestrator, "routes", list)()
+        ]
+        slack = config.section(AlertSettings).slack
+        if slack is None or slack.signing_secret is None:
+            return found
+
+        def told() -> None:
+            self._teller.tell()
+
+        secret = slack.signing_secret.get_secret_value()
+        return [*found, *interactions.routes(self._ledger.database, secret, told)]
 
     def run(self) -> bool:
         """Work until told to stop; return whether something still runs then."""
@@ -128,6 +151,7 @@ class Service:
         with lease:
             try:
                 self._leading.set()
+                self._teller.take_over()
                 self._schedule.start()
                 while not self._stop.is_set() and not lease.is_lost:
                     self._turn()
@@ -144,6 +168,11 @@ class Service:
 
     def _after(self, task: Task, outcome: Outcome) -> None:
         self._metrics.seconds.labels(task.name, outcome.state).observe(outcome.seconds)
+        if not task.is_quiet:
+            try:
+                self._teller.tell_jobs()
+            except LedgerError as error:
+                log("no database", "warning", message=str(error))
 
     def _health(self) -> dict[str, Any]:
         is_alive = time.monotonic() - self._beat < BEAT_SECONDS

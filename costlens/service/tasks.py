@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from costlens.errors import ConfigError, SourceError
 from costlens.ledger import jobs, outbox
+from costlens.orchestration import pull
 from costlens.service.logs import log
+from costlens.service.telling import Teller
 from costlens.service.work import Task, now
 from costlens.settings.schedule import Settings as ScheduleSettings
 from costlens.settings.schedule import when
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from costlens.config import Config
     from costlens.connector import Connector
     from costlens.ledger import Ledger
+    from costlens.orchestrator import Orchestrator
 
+#: How often the outbox is looked at, beside when something is put in.
+DELIVER = "every 10s"
 #: How long runs of jobs and sent alerts are kept.
 KEEP = timedelta(days=30)
 
@@ -34,24 +39,41 @@ class Context:
     stopping: Callable[[], bool]
     request: Callable[[str], None]
     """Asks for a job to be run soon."""
+    teller: Teller
 
 
 def tasks(context: Context) -> Sequence[Task]:
     """Return the jobs; raises ConfigError where the schedule names a source that is none."""
     settings = context.config.section(ScheduleSettings)
-    for name in settings.sources:
+    orchestrators = {orchestrator.name for orchestrator in context.config.orchestrators}
+    for name in settings.sources.keys() - orchestrators:
         context.config.source(name)
     if not context.config.sources:
         raise ConfigError(f"{context.config.path}: no sources: `costlens init` shows how they are written")
     made = []
+    for orchestrator in context.config.orchestrators:
+        time = when(settings.sources.get(orchestrator.name, settings.sync))
+        function = partial(_pull, context, orchestrator)
+        made.append(Task(f"pull:{orchestrator.name}", time, function, jitter=True, executor="pull"))
     for connector in context.config.sources:
         name = connector.settings.name
         time = when(settings.sources.get(name, settings.sync))
         if time.kind == "after sync":
             raise ConfigError(f"{context.config.path}: schedule: a pull cannot wait for itself: write every 1h")
         made.append(Task(f"sync:{name}", time, partial(_sync, context, connector), jitter=True, executor="pull"))
+    teller = context.teller
+    made.append(Task("detect", when(settings.detect), teller.detect))
     made.append(Task("maintain", when(settings.maintain), partial(_maintain, context)))
+    if teller.ways:
+        made.append(Task("digest", when(settings.digest), teller.digest))
+        made.append(Task("close notice", when(settings.close_notice), teller.close_notice))
+        made.append(Task("deliver", when(DELIVER), teller.deliver, is_quiet=True))
     return made
+
+
+def _pull(context: Context, orchestrator: Orchestrator) -> str:
+    """Pull an orchestrator: which queries it issued, and for what."""
+    return pull(context.config, context.ledger, orchestrator, until=now()).line()
 
 
 def _sync(context: Context, connector: Connector) -> str:
