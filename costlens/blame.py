@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from costlens.estate import Estate
 
 _SHOWN = 160
+#: A place that scores less is not like the query at all.
+_WORTH_SHOWING = 0.3
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,8 @@ def as_lines(blamed: Blamed) -> Iterator[str]:
     if place.owners:
         yield f"  owner    {' '.join(place.owners)}" + (f" (team {blamed.team})" if blamed.team else "")
     yield f"  code     lines {place.line}–{place.end_line}: {blamed.code}"
-    for other in trace.others[:2]:
+    for other in [one for one in trace.others if one.score > _WORTH_SHOWING][:2]:
         yield f"  next     {other.unit.path}:{other.line} (score {other.score:.2f})"
-
-
-def cache_file() -> Path:
-    """Return where units of code are kept; the file may be deleted at any time."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "costlens" / "code.db"
 
 
 def _money(asked: Asked) -> str:

@@ -24,6 +24,7 @@ from costlens.model import FACTS, TABLES
 from costlens.price import Closure, closure, needs, price, query_spans, resolve_rates, turned_final, unpriced
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.shapes import Shapes
+from costlens.trace.code import NO_CODE, Code
 from costlens.windows import microseconds
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ class Books:
         estate: Estate,
         settings: AttributionSettings,
         as_of: datetime,
+        code: Code | None = None,
     ) -> None:
         self.writer, self.connector, self.engine = writer, connector, engine
-        self.estate, self.settings = estate, settings
+        self.estate, self.settings, self.code = estate, settings, code or NO_CODE
         self.source = connector.settings.name
         self.as_of = microseconds(as_of)
         self.info = dict(writer.base.info) if writer.base else {}
@@ -116,7 +118,7 @@ class Books:
         retold = self._retold({row["day"] for row in found}, set(), Closure(frozenset(), frozenset()))
         retold |= self._attribute(retold)
         self._daily(retold)
-        mine = {**self.before, "rules": self.rules}
+        mine = {**self.before, "rules": self.rules, "code": self._code_states()}
         return {**self.info, "sources": {**self.info.get("sources", {}), self.source: mine}}
 
     def _reach(self, dirty: set[int]) -> Closure:
@@ -131,12 +133,12 @@ class Books:
     def _retold(self, changed: set[int], sessions: set[int], reach: Closure) -> set[int]:
         """Return the days whose attributions may differ: those of changed rows, of queries that they issued, and of sessions.
 
-        If a rule changed these are all days.
+        If a rule changed these are all days, if code did the days of its week.
         """
         all_days = self._all_days()
         if self.before.get("rules") != self.rules:
             return all_days | reach.write
-        days = changed | reach.write
+        days = changed | reach.write | self.code.changed(all_days, self.before.get("code", {}))
         issued = self._links(_around(days) - days)
         ids = self._stored("queries", days).select(caller="query_id").distinct()
         found = issued.join(ids, issued.parent == ids.caller).select("day").distinct()
@@ -162,6 +164,7 @@ class Books:
             "as_of": self.as_of,
             "prices": self.prices,
             "rules": self.rules,
+            "code": self._code_states(),
             "shapes": self.shapes.version,
             "files": files if files is not None else self.before.get("files", {}),
         }
@@ -170,6 +173,9 @@ class Books:
             "sources": {**self.info.get("sources", {}), self.source: mine},
             "types": {**self.info.get("types", {}), self.source: self.connector.type},
         }
+
+    def _code_states(self) -> dict[str, str]:
+        return self.code.states(self._all_days())
 
     def _stored(self, name: str, days: Collection[int] | None) -> ir.Table:
         return self.writer.table(name, self.engine, source=self.source, days=days)
@@ -299,7 +305,7 @@ class Books:
         facts["deeds"] = self.shapes.deeds(read)
         facts["shape_assets"] = self.shapes.assets(days)
         with self.engine.scratch():
-            rows = attribute(facts, self.estate, self.settings, days, self.engine)
+            rows = attribute(facts, self.estate, self.settings, days, self.engine, self.code)
             self.writer.replace("attributions", self.source, days, rows, self.engine)
         return self.shapes.note_assets(days)
 

@@ -22,6 +22,9 @@ from costlens.ingest import Read, Stage, Staged
 from costlens.ledger.leases import holder_name
 from costlens.orchestration import estate_of
 from costlens.settings.attribution import Settings as AttributionSettings
+from costlens.settings.code import Settings as CodeSettings
+from costlens.trace.code import Code
+from costlens.trace.configured import code_of
 from costlens.typed import Problems, typed
 from costlens.windows import DEEP_SUFFIX, GAP_SINCE, GAP_UNTIL, Part, Window, gaps_of, parts, window_of
 
@@ -102,6 +105,7 @@ def sync(
     summary = Summary(connector.settings.name)
     estate = estate_of(config, ledger)
     keep = kept_keys(estate, config.section(AttributionSettings))
+    code = code_of(config.base, config.section(CodeSettings))
     seen = exported.look(connector)
     lost: set[str] = set()  # views that could not be read: their older days wait too, or nobody would know of the newer
     for number, part in enumerate(_plan(ledger, connector, request, seen)):
@@ -115,7 +119,9 @@ def sync(
                 staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
                 staged.problems.extend(problems())
             cursors = _cursors(ledger, staged, part)
-            booked = _commit(config, ledger, connector, engine, staged, estate, request, seen, cursors, number == 0)
+            booked = _commit(
+                config, ledger, connector, engine, staged, estate, code, request, seen, cursors, number == 0
+            )
         lost |= windows.keys() - staged.windows.keys()
         _add(summary, staged, booked)
         if len(windows) and request.since is None and booked.snapshot is not None:
@@ -183,6 +189,7 @@ def _commit(
     engine: Engine,
     staged: Staged,
     estate: Estate,
+    code: Code,
     request: Request,
     seen: exported.Seen,
     cursors: dict[tuple[str, str], datetime],
@@ -190,7 +197,7 @@ def _commit(
 ) -> Booked:
     run_id = uuid.uuid4().hex
     with ledger.write(run_id, holder_name()) as writer:
-        books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of)
+        books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of, code)
         files = {view: held for view, held in seen.items() if view not in staged.failed}
         booked = books.enter(staged, None if request.repair else files)
         booked.snapshot = writer.commit(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
+from costlens.attribute import code as by_code
 from costlens.attribute import comment, nature, parent, principal, read, run, shape, tag, target, tool
 from costlens.attribute.known import Known, kept_keys
 from costlens.attribute.run import bare, issued
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from costlens.engine import Engine
     from costlens.estate import Estate
     from costlens.settings.attribution import Settings
+    from costlens.trace.code import Code
 
 __all__ = [
     "METHODS",
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 #: In order of precedence.
-METHODS = (tag, run, comment, parent, target, shape, tool, read, principal, nature)
+METHODS = (tag, run, comment, parent, target, shape, by_code, tool, read, principal, nature)
 
 #: Names of the methods whose word on a query speaks for others of its shape.
 SPEAK_FOR_SHAPE = tuple(method.NAME for method in METHODS[: METHODS.index(shape)])
@@ -56,16 +58,21 @@ _VERSION = 2
 
 
 def attribute(
-    facts: Mapping[str, ir.Table], estate: Estate, settings: Settings, days: Collection[int], engine: Engine
+    facts: Mapping[str, ir.Table],
+    estate: Estate,
+    settings: Settings,
+    days: Collection[int],
+    engine: Engine,
+    code: Code | None = None,
 ) -> ir.Table:
     """Return the ATTRIBUTIONS rows of `days` (days since 1970): of queries, of objects of usage lines, and of pools.
 
     `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of the days within
     `REACH_DAYS` of them, `runs` and `materializations` of all orchestrators, within `RUN_REACH`, and `deeds` (`deeds_of`) of these and
     of the days beside them. A subject has at least one row; its shares add up to 1, in decimals of 12 places too. The answer depends
-    on facts, estate and settings alone.
+    on facts, estate, settings and the state of the code in the week of each day alone; `rules_version` tells of all but the facts.
     """
-    scene = Scene(facts, Known(estate, settings), engine)
+    scene = Scene(facts, Known(estate, settings), engine, code)
     voices: dict[str, list[ir.Table]] = {}
     for method in METHODS:
         if method is shape and "shape_assets" in facts:
@@ -79,7 +86,7 @@ def attribute(
     numbered = scene.numbers({**columns, "outcome": range(len(combinations))}, "combinations")
     answers = scene.register(_answers(outcomes), "outcomes", _ANSWER)
     joined = heard.join(numbered, names).join(answers, "outcome").rename(subject_kind="kind")
-    joined = joined.mutate(rules_version=ibis.literal(rules_version(estate, settings)))
+    joined = _with_version(scene, joined, rules_version(estate, settings), days)
     return joined.select(*ATTRIBUTIONS.names).cast(schema_of(ATTRIBUTIONS.columns))
 
 
@@ -88,6 +95,17 @@ def _with_own_shapes(scene: Scene, voices: Mapping[str, list[ir.Table]], days: C
     held = scene.facts["shape_assets"].select("source", "day", "shape", "asset")
     own = shape.shape_assets(scene, voices, days)
     return {**scene.facts, "shape_assets": held.filter(~held.day.isin([*days])).union(own)}
+
+
+def _with_version(scene: Scene, rows: ir.Table, rules: str, days: Collection[int]) -> ir.Table:
+    """Add the version of the rules, and where there is code its state on the day."""
+    if not scene.code:
+        return rows.mutate(rules_version=ibis.literal(rules))
+    states = {state: number for number, state in enumerate({scene.code.state(day) for day in days})}
+    of_days = {"version_day": [*days], "no": [states[scene.code.state(day)] for day in days]}
+    named = scene.named([f"{rules}-{state}" for state in states], "versions", [*states.values()])
+    versions = scene.numbers(of_days, "version_days").join(named, "no").select("version_day", rules_version="value")
+    return rows.join(versions, rows.day == versions.version_day).drop("version_day")
 
 
 def rules_version(estate: Estate, settings: Settings) -> str:

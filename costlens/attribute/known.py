@@ -104,6 +104,13 @@ class Known:
         """Return the file that a dbt node is written in."""
         return self._paths.get(unique_id)
 
+    def by_path(self, path: str) -> str | None:
+        """Return the asset that is written in a file, by the file's path or an ending of it; None where several are."""
+        parts = path.split("/")
+        endings = ("/".join(parts[at:]) for at in range(len(parts)))
+        found = next((self._files[ending] for ending in endings if ending in self._files), set())
+        return next(iter(found)) if len(found) == 1 else None
+
     def node_by_hash(self, digest: str) -> str | None:
         """Return the dbt unique id whose hash a label carries."""
         return self._node_hashes.get(digest)
@@ -139,6 +146,14 @@ class Known:
     @cached_property
     def _hashes(self) -> Mapping[str, str]:
         return {asset_hash(asset.key): _charged(asset) for asset in self.estate.assets}
+
+    @cached_property
+    def _files(self) -> Mapping[str, set[str]]:
+        files: dict[str, set[str]] = {}
+        for asset in self.estate.assets:
+            if asset.path and asset.kind != "test":
+                files.setdefault(asset.path.removeprefix("./"), set()).add(_charged(asset))
+        return files
 
     @cached_property
     def _node_hashes(self) -> Mapping[str, str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from costlens.engine import Engine
     from costlens.estate import Ownership, PrincipalRule
+    from costlens.trace.code import Code
 
 #: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
 Voices = Mapping[str, Sequence["ir.Table"]]
@@ -37,8 +38,9 @@ _EPOCH = date(1970, 1, 1).toordinal()
 class Scene:
     """One attribution: the subjects, what the estate knows, and the verdicts given."""
 
-    def __init__(self, facts: Mapping[str, ir.Table], known: Known, engine: Engine) -> None:
+    def __init__(self, facts: Mapping[str, ir.Table], known: Known, engine: Engine, code: Code | None = None) -> None:
         self.known = known
+        self.code = code
         self.facts = facts
         self.tools = Tools(known.settings.tools)
         self.verdicts = Verdicts()

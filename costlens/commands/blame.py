@@ -53,9 +53,9 @@ def command(
     A verdict is `found` (a claim), `near-duplicate of` (a place is like it, no claim is made) or `unknown`. Texts may be
     raw, masked, cut off, wrapped or printed otherwise. A repository is read as it was when the query ran.
     """
-    from costlens.blame import Blame, as_json, as_lines, cache_file, read_queries
+    from costlens.blame import Blame, as_json, as_lines, read_queries
     from costlens.render import plain
-    from costlens.trace import Store
+    from costlens.trace.store import Store, cache_file
 
     if not (query_id or top or file or queries):
         raise UsageError("blame: which query? give QUERY_ID, --top N, --file q.sql or --queries FILE.jsonl")

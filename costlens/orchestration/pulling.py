@@ -21,6 +21,8 @@ from costlens.orchestration import merging, store
 from costlens.orchestration.merging import Key, Row
 from costlens.orchestrator import Materialization
 from costlens.settings.attribution import Settings as AttributionSettings
+from costlens.settings.code import Settings as CodeSettings
+from costlens.trace.configured import code_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -227,9 +229,10 @@ def _retell(
 ) -> dict[str, Any]:
     """Attribute the queries told of in every warehouse that was synced; return the snapshot's new info."""
     settings = config.section(AttributionSettings)
+    code = code_of(config.base, config.section(CodeSettings))
     for connector in config.sources:
         if connector.settings.name in info.get("sources", {}):
-            books = Books(writer, connector, engine, estate, settings, at)
+            books = Books(writer, connector, engine, estate, settings, at, code)
             books.info = info
             info = books.retell(told)
     return info

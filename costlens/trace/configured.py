@@ -1,11 +1,13 @@
-"""The repositories that the configuration names."""
+"""The code that the configuration names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from costlens.trace.code import Code
 from costlens.trace.files import Repository
+from costlens.trace.store import Store, cache_file
 
 if TYPE_CHECKING:
     from costlens.settings.code import Settings
@@ -23,3 +25,9 @@ def repositories(base: Path, settings: Settings) -> list[Repository]:
         )
         for one in settings.repositories
     ]
+
+
+def code_of(base: Path, settings: Settings) -> Code:
+    """Return the code of the section `code`; it is false where none is named."""
+    found = repositories(base, settings)
+    return Code(found, Store(cache_file() if found else None))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +21,7 @@ from costlens.trace.units import Unit, suffix
 VERSION = 2
 _SCHEMA = """
 create table if not exists units (key text primary key, body blob not null) without rowid;
+create table if not exists traces (key text primary key, body text not null) without rowid;
 create table if not exists stats (root text, name text, size integer, time integer, key text, primary key (root, name)) without rowid;
 """
 _DTYPES = (np.uint64, np.uint64, np.int32, np.uint8, np.uint8)
@@ -27,7 +31,11 @@ class Store:
     """A SQLite file of units; in memory where no file is named or it cannot be written."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._connection = _open(path)
+        self._path = path
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        return _open(self._path)
 
     def __enter__(self) -> Store:
         return self
@@ -35,7 +43,8 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
 
     def stats(self, root: str) -> dict[str, tuple[int, int, str]]:
         """Return size, time and key of the files of a folder as they were last seen."""
@@ -50,13 +59,23 @@ class Store:
 
     def known(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the bodies that are kept, by key."""
-        found: dict[str, bytes] = {}
+        return dict(self._bodies("units", keys))
+
+    def traces(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the answers that are kept, by key."""
+        return dict(self._bodies("traces", keys))
+
+    def keep_traces(self, answers: dict[str, str]) -> None:
+        """Keep answers."""
+        with self._connection as db:
+            db.executemany("insert or replace into traces values (?, ?)", answers.items())
+
+    def _bodies(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
         wanted = list(dict.fromkeys(keys))
         for start in range(0, len(wanted), 500):
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
-            found.update(self._connection.execute(f"select key, body from units where key in ({marks})", part))
-        return found
+            yield from self._connection.execute(f"select key, body from {table} where key in ({marks})", part)
 
     def keep(self, bodies: dict[str, bytes]) -> None:
         """Keep bodies."""
@@ -98,16 +117,24 @@ def unpack(path: str, body: bytes) -> Iterator[Unit]:
         start += size
 
 
+def cache_file() -> Path:
+    """Return where units of code are kept by default; the file may be deleted at any time."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "costlens" / "code.db"
+
+
 def _open(path: Path | None) -> sqlite3.Connection:
-    if path is not None:
+    for attempt in range(2) if path else ():
+        assert path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return _prepared(sqlite3.connect(path, timeout=30))
+        except (OSError, sqlite3.OperationalError):
+            break  # it cannot be written here
         except sqlite3.DatabaseError:
+            if attempt:
+                break
             path.unlink(missing_ok=True)  # not ours, or broken: it holds nothing that cannot be made again
-            return _prepared(sqlite3.connect(path, timeout=30))
-        except OSError:
-            pass
     return _prepared(sqlite3.connect(":memory:"))
 
 

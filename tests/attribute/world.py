@@ -18,6 +18,8 @@ from costlens.settings.attribution import Settings
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from costlens.trace.code import Code
+
 TODAY = (date(2026, 10, 10) - date(1970, 1, 1)).days
 ARROW = {
     "text": pa.string(),
@@ -56,10 +58,15 @@ def answers(
 
 
 def answers_of(
-    engine: Engine, facts: Mapping[str, ir.Table], estate: Estate, settings: Settings, days: Iterable[int]
+    engine: Engine,
+    facts: Mapping[str, ir.Table],
+    estate: Estate,
+    settings: Settings,
+    days: Iterable[int],
+    code: Code | None = None,
 ) -> list[dict[str, Any]]:
     """Attribute facts and return the rows, sorted, their evidence read."""
-    found = engine.rows(attribute(facts, estate, settings, [*days], engine))
+    found = engine.rows(attribute(facts, estate, settings, [*days], engine, code))
     for row in found:
         assert tuple(row) == ATTRIBUTIONS.names
         row["evidence"] = json.loads(row["evidence"])
