@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from costlens.ledger import Ledger, Snapshot
 
 _EPOCH = date(1970, 1, 1).toordinal()
+#: Bounds, in days, of what has none.
+_EVER = (-(2**30), 2**30)
 _OWNERSHIP = (Column("asset", "text"), Column("team", "text"), Column("valid_from", "day"), Column("valid_to", "day"))
 
 
@@ -35,14 +37,15 @@ def day_number(day: date) -> int:
 def with_team(engine: Engine, rows: ir.Table, estate: Estate) -> ir.Table:
     """Add `team` to rows with asset, rule_team and day: the asset's owner on that day, else the rule's team, else null."""
     owned = engine.register(ownership_rows(estate), "ownership", _OWNERSHIP)
-    owned = owned.rename(owned_asset="asset", owned_team="team", owned_from="valid_from", owned_to="valid_to")
+    # Plain comparisons of filled bounds make it a hash join; with `is null or` it would compare each row with each owner.
+    owned = owned.select(
+        owned_asset="asset",
+        owned_team="team",
+        owned_from=owned.valid_from.fill_null(_EVER[0]),
+        owned_to=owned.valid_to.fill_null(_EVER[1]),
+    )
     joined = rows.left_join(
-        owned,
-        [
-            rows.asset == owned.owned_asset,
-            owned.owned_from.isnull() | (rows.day >= owned.owned_from),
-            owned.owned_to.isnull() | (rows.day < owned.owned_to),
-        ],
+        owned, [rows.asset == owned.owned_asset, rows.day >= owned.owned_from, rows.day < owned.owned_to]
     )
     joined = joined.mutate(team=ibis.coalesce(joined.owned_team, joined.rule_team))
     return joined.drop("owned_asset", "owned_team", "owned_from", "owned_to")

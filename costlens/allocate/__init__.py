@@ -6,6 +6,7 @@ twelve decimal places, whatever the policy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ __all__ = [
     "DRIVERS",
     "IDLE",
     "MEASURES",
+    "OPTIONAL",
     "Books",
     "Policy",
     "Rule",
@@ -48,6 +50,8 @@ DIMENSIONS = (
 )
 ACTIVITY = ("queries", "runs", "seconds", "bytes")
 MEASURES = (*AMOUNTS, *ACTIVITY)
+#: Dimensions that lines may do without.
+OPTIONAL = ("day", "object", "method")
 #: What rules may match beyond DIMENSIONS.
 _ASKED = {"user", "role", "environment", "purpose"}
 _TYPES = {"day": "int32", "runs": "int64", **dict.fromkeys(("queries", "seconds", "bytes"), "float64")}
@@ -80,8 +84,11 @@ class Books:
     estate: Estate
 
 
-def allocate(books: Books, policy: Policy, engine: Engine) -> ir.Table:
-    """Return DIMENSIONS and MEASURES of every line; all its money is that of `books.charges` (of idle) and `books.daily`."""
+def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[str] = DIMENSIONS) -> ir.Table:
+    """Return `dimensions` and MEASURES of every line; all its money is that of `books.charges` (of idle) and `books.daily`.
+
+    Fewer dimensions (all but OPTIONAL are needed) make fewer lines, sooner; rules still see all.
+    """
     steps = Steps(engine.materialise)
     asked = tuple(sorted({name for rule in policy.rules for name, _ in rule.match} & _ASKED))
     rows = ibis.union(_direct(books, asked), *_idle(books, policy, steps, asked))
@@ -90,24 +97,30 @@ def allocate(books: Books, policy: Policy, engine: Engine) -> ir.Table:
     rows = with_team(engine, rows, books.estate)
     rows = rows.mutate(spread_by=rule_number(rows, policy))
     grouped = rows.group_by(
-        *(n for n in DIMENSIONS if n not in ("kind", "rule", "origin_team")), "how", "spread_by"
+        *(name for name in dimensions if name not in ("kind", "rule", "origin_team")), "how", "spread_by"
     ).agg(**{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES})
     rows = steps(grouped, "charged")
     rules = numbered(policy)
     shares = _weights(rows, rules, engine)
-    spread = steps(_spread(rows, shares, rules), "spread")
+    spread = steps(_spread(rows, shares, rules, dimensions, steps), "spread")
     whole = _whole(rows, shares)
-    columns = (*DIMENSIONS, *MEASURES)
+    columns = (*dimensions, *MEASURES)
     return steps(ibis.union(whole.select(*columns), spread.select(*columns)), "allocated")
 
 
 def _direct(books: Books, asked: tuple[str, ...]) -> ir.Table:
-    """Return `daily` without its idle: what is charged to whom it is attributed to; `asked` are columns that rules match."""
-    rows = books.daily.filter(books.daily.category.fill_null("") != "idle")
+    """Return `daily` without its idle: what is charged to whom it is attributed to; `asked` are columns that rules match.
+
+    Idle is taken from the charges, which tell its hour. Days of which only `daily` is kept, without charges, have theirs from there.
+    """
+    daily = books.daily
+    known = books.charges.select("source", "day").distinct()
+    idle = daily.filter((daily.category == "idle").fill_null(False)).anti_join(known, ["source", "day"])
+    rows = ibis.union(daily.filter(daily.category.fill_null("") != "idle"), idle)
     taken = ("team", "kind", "rule", "origin_team", "billed_as")
     names = [*(name for name in DIMENSIONS if name not in taken), *asked, "rule_team"]
-    sums = {name: rows[name].fill_null(0).sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES}
-    return rows.group_by(names).agg(**sums).mutate(how=ibis.null("string"))
+    measures = {name: rows[name].fill_null(0).cast(_TYPES.get(name, EXACT)) for name in MEASURES}
+    return rows.select(*names, **measures, how=ibis.null("string"))
 
 
 def _idle(books: Books, policy: Policy, steps: Steps, asked: tuple[str, ...]) -> list[ir.Table]:
@@ -136,7 +149,7 @@ def _idle(books: Books, policy: Policy, steps: Steps, asked: tuple[str, ...]) ->
     joined = kept.left_join(pools, ["source", "pool_id", "day"])
     joined = joined.mutate(weight=joined.weight.fill_null(1).cast(EXACT), method=joined.method.fill_null("none"))
     joined = joined.drop(*(name for name in joined.columns if name.endswith("_right")))
-    separate = parts(joined, "idle_id", AMOUNTS, ("asset", "rule_team"))
+    separate = parts(joined, "idle_id", AMOUNTS, ("asset", "rule_team"), steps)
     found.append(separate.mutate(**nothing, **activity))
     columns = _direct(books, asked).columns
     return [rows.select(*columns) for rows in found]
@@ -197,16 +210,18 @@ def _kind(rows: ir.Table) -> tuple[ir.Value, ir.Value]:
     )
 
 
-def _spread(rows: ir.Table, shares: ir.Table, rules: tuple[Numbered, ...]) -> ir.Table:
+def _spread(
+    rows: ir.Table, shares: ir.Table, rules: tuple[Numbered, ...], dimensions: Sequence[str], steps: Steps
+) -> ir.Table:
     """Return the parts of what is spread: its day, pool and service stay, its asset and object are left out."""
     gone = rows.semi_join(shares, _on(rows, shares))
     left_out = ("kind", "rule", "origin_team", "asset", "object", "method")
-    keys = [name for name in DIMENSIONS if name not in left_out]
+    keys = [name for name in dimensions if name not in left_out]
     sums = gone.group_by(*keys, "spread_by").agg(**{name: gone[name].sum().cast(EXACT) for name in AMOUNTS})
     order = [sums[name] for name in (*keys, "spread_by")]
     sums = sums.mutate(spread_id=ibis.row_number().over(ibis.window(order_by=order)))
     joined = sums.join(shares, _on(sums, shares)).rename(origin_team="team")
-    split = parts(joined, "spread_id", AMOUNTS, ("w_team",))
+    split = parts(joined, "spread_id", AMOUNTS, ("w_team",), steps)
     kinds = [(split.spread_by == rule.number, rule.kind) for rule in rules]
     words = [(split.spread_by == rule.number, f"{rule.name}: {rule.spread.words()}") for rule in rules]
     nothing = {name: ibis.null("string") for name in ("asset", "object")}

@@ -53,7 +53,7 @@ def allocated_idle(
     left = _unmet(rest_rows, days, "day")
     columns = (*idle.columns, *_OWNER, "weight")
     rows = ibis.union(*(part.select(*columns) for part in (*by_hour, by_day, _by_pool(left, attributions))))
-    return parts(materialise(rows, "idle_owners"), "idle_id", AMOUNTS, _OWNER).drop("idle_id", "hour")
+    return parts(rows, "idle_id", AMOUNTS, _OWNER, materialise).drop("idle_id", "hour")
 
 
 def _met(idle: ir.Table, owners: ir.Table, grain: str) -> ir.Table:

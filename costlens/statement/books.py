@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from costlens.allocate import MEASURES, Books, allocate
+from costlens.allocate import DIMENSIONS, MEASURES, OPTIONAL, Books, allocate
 from costlens.ledger.lake import select
 from costlens.model import Column
 from costlens.reading import day_number
@@ -108,7 +108,8 @@ def month_lines(
 ) -> tuple[Line, ...]:
     """Return the lines of a billing month under a policy, with cents; none where nothing was charged."""
     with engine.scratch():
-        allocated = allocate(books(ledger, snapshot, engine, month, estate), policy, engine)
+        kept = [name for name in DIMENSIONS if name not in OPTIONAL]
+        allocated = allocate(books(ledger, snapshot, engine, month, estate), policy, engine, kept)
         return allocated_lines(allocated, engine)
 
 
