@@ -1,0 +1,230 @@
+"""What nobody pays for yet: the rest by money, in groups that one rule, tag, asset or repository would attribute, with that fix."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import ibis
+
+from costlens.attribute.known import Known
+from costlens.engine import Engine
+from costlens.estates.relations import parts_of
+from costlens.settings.attribution import Settings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from costlens.ledger import Ledger, Snapshot
+
+Kind = Literal["script", "relation", "user", "application", "shape", "pool", "object", "unknown"]
+#: What `--by` may name; `fix` picks for each query the group that the quickest fix is for.
+BY = ("fix", "user", "application", "script", "shape", "pool")
+#: Files that start other programs: they tell nothing of the one that was started.
+_LAUNCHERS = frozenset(
+    {
+        "airflow",
+        "celery",
+        "dagster",
+        "dbt",
+        "gunicorn",
+        "ipykernel_launcher.py",
+        "jupyter",
+        "pytest",
+        "python",
+        "uvicorn",
+    }
+)
+_FIELDS: Mapping[Kind, str] = {"user": "user", "pool": "pool", "application": "client"}
+
+
+@dataclass
+class Group:
+    """Queries (or objects) that one fix would attribute."""
+
+    kind: Kind
+    name: str
+    currency: str
+    cost: Decimal = Decimal(0)
+    queries: int = 0
+    sources: set[str] = field(default_factory=set)
+    users: Counter[str] = field(default_factory=Counter)
+    sample: str | None = None
+    """Id of one of its queries, for `costlens why`."""
+    hint: str = ""
+    """What is known that would help to choose the team."""
+
+    @property
+    def rule(self) -> tuple[str, str] | None:
+        """Field and pattern of the principal rule that would give it to a team."""
+        column = _FIELDS.get(self.kind)
+        return (column, self.name) if column else None
+
+    @property
+    def fix(self) -> str:
+        """What would attribute it, in a few words."""
+        if self.kind == "relation" or self.kind == "object":
+            return f"an asset whose relation is {self.name}"
+        if self.kind == "script":
+            return f"`costlens run --asset KEY -- python {self.name}`, or its repository under `code`"
+        if rule := self.rule:
+            return f"a rule {{{rule[0]}: {rule[1]}}} of a team"
+        return "`costlens blame` on its text" if self.kind == "shape" else "a tag: nothing is known of who asked"
+
+
+@dataclass(frozen=True)
+class Rest:
+    """All that is not attributed of some days."""
+
+    groups: tuple[Group, ...]
+    total: dict[str, Decimal]
+    """Spend of the same days that could be attributed, per currency."""
+
+
+def rest(ledger: Ledger, snapshot: Snapshot, since: int | None, until: int | None, by: str, settings: Settings) -> Rest:
+    """Return what no method attributed within days [since, until), largest first.
+
+    Money is what queries and metered objects were charged; idle, overhead and adjustments are allocated, not attributed.
+    """
+    with Engine() as engine:
+        tables = {
+            name: ledger.table(name, snapshot, engine, since=since, until=until)
+            for name in ("charges", "attributions", "queries", "lineage", "sessions")
+        }
+        rows = engine.rows(_unattributed(tables))
+        charges = tables["charges"]
+        ours = charges.filter(charges.query_id.notnull() | charges.object_id.notnull())
+        sums = engine.rows(ours.group_by("currency").agg(cost=ours.cost.sum()))
+    known = Known(ledger.estate(snapshot), settings)
+    groups: dict[tuple[str, str, str], Group] = {}
+    for row in rows:
+        kind, name = _group_of(row, by, known)
+        group = groups.setdefault((kind, name, row["currency"]), Group(kind, name, row["currency"]))
+        group.cost += row["cost"]
+        group.queries += row["queries"]
+        group.sources.add(row["source"])
+        group.sample = min(filter(None, (group.sample, row["sample"])), default=None)
+        if row["user"]:
+            group.users[row["user"]] += row["queries"]
+    found = sorted(groups.values(), key=lambda group: (-group.cost, group.kind, group.name))
+    for group in found:
+        group.hint = _hint(group, known, rows)
+    return Rest(tuple(found), {row["currency"]: row["cost"] for row in sums})
+
+
+_KEYS = (
+    "source",
+    "user",
+    "role",
+    "pool",
+    "database",
+    "schema",
+    "application",
+    "path",
+    "shape",
+    "verb",
+    "targets",
+    "object",
+    "currency",
+)
+
+
+def _unattributed(tables: Mapping[str, ir.Table]) -> ir.Table:
+    """Return the unattributed money by all that groups are made of."""
+    told = tables["attributions"]
+    told = told.filter(told.method == "none").select("source", "subject_kind", "subject_id", told_day="day")
+    both = ibis.union(_asked(tables, told), _objects(tables, told))
+    return both.group_by(_KEYS).agg(cost=both.cost.sum(), queries=both.query_id.nunique(), sample=both.query_id.min())
+
+
+def _asked(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
+    """Return the charges of queries that nothing spoke of, with what is known of them."""
+    charges, queries = tables["charges"], tables["queries"]
+    asked = charges.filter(charges.query_id.notnull()).select("source", "query_id", "cost", "currency")
+    of_query = told.filter(told.subject_kind == "query")
+    asked = asked.semi_join(of_query, [asked.source == of_query.source, asked.query_id == of_query.subject_id])
+    sessions = tables["sessions"].group_by("source", "session_id")
+    sessions = sessions.agg(application=ibis._.application.max(), path=ibis._.path.max())
+    columns = ("source", "query_id", "day", "user", "role", "pool", "database", "schema", "session_id", "shape")
+    queries = queries.select(*columns, vendor="targets")
+    lineage = tables["lineage"].select("source", "day", "shape", "verb", "targets")
+    queries = queries.left_join(lineage, ["source", "day", "shape"]).drop("source_right", "day_right", "shape_right")
+    queries = queries.left_join(sessions, ["source", "session_id"]).drop("source_right", "session_id_right")
+    asked = asked.left_join(queries, ["source", "query_id"]).drop("source_right", "query_id_right")
+    asked = asked.mutate(targets=ibis.coalesce(asked.vendor, asked.targets), object=ibis.null("string"))
+    return asked.select(*_KEYS, "query_id", "cost")
+
+
+def _objects(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
+    """Return the charges of metered objects that nothing spoke of."""
+    charges = tables["charges"]
+    objects = charges.filter(charges.query_id.isnull() & charges.object_id.notnull())
+    named = ibis.coalesce(objects["object"], objects.object_id)
+    objects = objects.select("source", "cost", "currency", "day", "object_id", object=named)
+    of_object = told.filter(told.subject_kind == "object")
+    same = [
+        objects.source == of_object.source,
+        objects.object_id == of_object.subject_id,
+        objects.day == of_object.told_day,
+    ]
+    objects = objects.semi_join(of_object, same)
+    missing = {name: ibis.null("string") for name in (*_KEYS, "query_id") if name not in objects.columns}
+    return objects.mutate(**missing).select(*_KEYS, "query_id", "cost")
+
+
+def _group_of(row: Mapping[str, Any], by: str, known: Known) -> tuple[Kind, str]:
+    if row["object"]:
+        return "object", row["object"]
+    if by != "fix":
+        columns = {"script": "path"}
+        value = row[columns.get(by, by)]
+        return (by, value) if value else ("unknown", f"no {by}")  # type: ignore[return-value]
+    if script := script_of(row["path"]):
+        return "script", script
+    is_persons = bool(row["user"]) and known.environment_of_user(row["user"]) == "development"
+    if not is_persons and (relation := _relation(row)):
+        return "relation", relation
+    for kind, column in (("user", "user"), ("pool", "pool"), ("application", "application"), ("shape", "shape")):
+        if row[column]:
+            return kind, row[column]  # type: ignore[return-value]
+    return "unknown", "nothing known"
+
+
+def script_of(path: str | None) -> str | None:
+    """Return the script that a session names, None where it is a launcher's."""
+    if not path:
+        return None
+    name = path.replace("\\", "/").rsplit("/", 1)[-1]
+    return None if name.lower() in _LAUNCHERS or not name.endswith((".py", ".sh", ".ipynb", ".R", ".js")) else path
+
+
+def _relation(row: Mapping[str, Any]) -> str | None:
+    """Return the first relation that a statement writes, completed by where it stood."""
+    for name in json.loads(row["targets"] or "[]"):
+        parts = parts_of(name)
+        if len(parts) == 1 and row["schema"]:
+            parts = (row["schema"].lower(), *parts)
+        if len(parts) == 2 and row["database"]:
+            parts = (row["database"].lower(), *parts)
+        if len(parts) == 3:
+            return ".".join(parts).upper() if name.isupper() or not name.islower() else ".".join(parts)
+    return None
+
+
+def _hint(group: Group, known: Known, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Say what the ledger knows that helps to choose a team: never more than a hint, what one reads is not whose one is."""
+    if group.kind != "user":
+        return f"by {', '.join(user for user, _ in group.users.most_common(2))}" if group.users else ""
+    first = group.name.lower().partition("@")[0].partition(".")[0]
+    alike = sorted(
+        {
+            row["user"]
+            for row in rows
+            if row["user"] and row["user"] != group.name and row["user"].lower().startswith(first)
+        }
+    )
+    return f"perhaps the same person as {', '.join(alike[:2])}" if alike and len(first) > 2 else ""
