@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: docs setup demo test check fix bench eval test-lowest test-integrations clean
+.PHONY: docs setup demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -43,6 +43,9 @@ bench: .venv/.developer ## the speed table of docs/speed.md
 
 eval: .venv/.developer ## how right tracing (and what else bench/eval_*.py judge) is on data whose answers are known
 	@$(BIN)/python bench/eval.py $(PART)
+
+bench-dashboard: .venv/.developer ## the dashboard in a browser on a company's ledger, for docs/dashboard.md
+	$(BIN)/python bench/dashboard.py
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .costlens .bench

@@ -11,16 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
-import streamlit as st
 
 from costlens.config import Config, load_config
 from costlens.engine import Engine
+from costlens.errors import CostLensError
 from costlens.estate import Estate
 from costlens.ledger import Ledger, Snapshot
 from costlens.reading import with_team
 from costlens.settings.dashboard import Settings
-from costlens_dashboard.cube import MEMORY, Cube
+from costlens_dashboard.cube import CUBE, MEMORY, Cube
 from costlens_dashboard.scope import Scope
 
 if TYPE_CHECKING:
@@ -107,7 +108,13 @@ class Desk:
 
     def ask(self, question: Question, scope: Scope, *given: Hashable) -> pd.DataFrame:
         """Return the answer to a question over the cube's rows within a scope; it is kept and shared, so do not change it."""
-        return self._frame((question, scope, given), lambda engine: question(self._cube(engine, scope), *given))
+        files = self.books.cube.files(self.snapshot, self.estate, scope.first_day, scope.until)
+
+        def run(engine: Engine) -> ir.Table:
+            rows = engine.files(CUBE, files)
+            return question(scope.narrow(rows.filter(rows.day >= scope.first_day)), *given)
+
+        return self._frame((question, scope, given), run)
 
     def lines(self, question: Question, scope: Scope, *given: Hashable) -> pd.DataFrame:
         """Return the answer to a question over `daily` itself, with the team of the day: for shapes, users and objects."""
@@ -150,10 +157,6 @@ class Desk:
         """Return what `make` made of this snapshot under a key, kept."""
         return self.books.kept.get((self.snapshot.id, key), make, lambda _: size)
 
-    def _cube(self, engine: Engine, scope: Scope) -> ir.Table:
-        rows = self.books.cube.rows(engine, self.snapshot, self.estate, scope.first_day, scope.until)
-        return scope.narrow(rows)
-
     def _frame(self, key: Hashable, run: Callable[[Engine], ir.Table]) -> pd.DataFrame:
         def make() -> pd.DataFrame:
             with self.books.room, Engine(memory=MEMORY) as engine:
@@ -181,29 +184,36 @@ def config_path() -> Path:
     return Path(os.environ.get(CONFIG_VARIABLE, "costlens.yml"))
 
 
-@st.cache_resource(show_spinner=False)
-def _open(path: str, changed_at: int) -> Books:
-    config = load_config(Path(path))
-    root = config.root
-    books = Books(config, Ledger.open(root.lake, root.database, storage_options=root.lake_options or None))
-    threading.Thread(target=_warm, args=(books,), name="costlens-warm", daemon=True).start()
-    return books
-
-
-def _warm(books: Books) -> None:
-    from costlens.errors import CostLensError
-
-    try:
-        books.warm()
-    except (CostLensError, OSError):
-        return  # the page that needs it says what is wrong, and what to do
+_opened: dict[tuple[str, int], Books] = {}
+_opening = threading.Lock()
 
 
 def open_books() -> Books:
     """Return the process's ledger, opened once for each state of the configuration; raises CostLensError."""
     path = config_path()
     try:
-        changed_at = path.stat().st_mtime_ns
+        key = (str(path), path.stat().st_mtime_ns)
     except OSError:
-        changed_at = 0
-    return _open(str(path), changed_at)
+        key = (str(path), 0)
+    with _opening:
+        if key not in _opened:
+            config = load_config(path)
+            root = config.root
+            ledger = Ledger.open(root.lake, root.database, storage_options=root.lake_options or None)
+            _opened[key] = Books(config, ledger)
+        return _opened[key]
+
+
+def keep_warm(stop: threading.Event, seconds: float = 20.0) -> None:
+    """Until stopped, have the cubes of each new snapshot made before somebody asks; what fails is told by the page that needs it."""
+    warmed = None
+    while True:
+        try:
+            books = open_books()
+            if (newest := books.ledger.snapshot().id) != warmed:
+                books.warm()
+                warmed = newest
+        except (CostLensError, duckdb.Error, OSError):
+            warmed = None
+        if stop.wait(seconds):
+            return

@@ -25,7 +25,7 @@ from costlens.reading import with_team
 from costlens_dashboard.formats import as_date
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    pass
 
 KEYS = (
     *("source", "day", "billing_period", "currency", "category", "service", "cause", "pool", "asset"),
@@ -39,7 +39,9 @@ CUBE = Table(
     (),
     is_fact=False,
 )
-MEMORY = "350MB"
+MEMORY = "200MB"
+"""What DuckDB may take for one question, and for making one month of the cube."""
+_MAKING_MEMORY = "300MB"
 _FORMAT = "1"
 _OLD_SECONDS = 24 * 3600
 
@@ -50,7 +52,7 @@ class Cube:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._folder = _folder(ledger)
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._making = threading.Lock()
 
     def days(self, snapshot: Snapshot) -> dict[str, list[int]]:
         """Return the days that have rows by calendar month, known from the log alone."""
@@ -61,11 +63,10 @@ class Cube:
             found[as_date(file.day).isoformat()[:7]].add(file.day)
         return {month: sorted(found[month]) for month in sorted(found)}
 
-    def rows(self, engine: Engine, snapshot: Snapshot, estate: Estate, since: int, until: int) -> ir.Table:
-        """Return the cube's rows of days in [since, until), made first where it is missing."""
+    def files(self, snapshot: Snapshot, estate: Estate, since: int, until: int) -> list[Path]:
+        """Return the files that hold the days of [since, until), made first where they are missing, one at a time."""
         months = [month for month, days in self.days(snapshot).items() if days[0] < until and days[-1] >= since]
-        rows = engine.files(CUBE, [self._month(snapshot, estate, month) for month in months])
-        return rows.filter((rows.day >= since) & (rows.day < until))
+        return [self._month(snapshot, estate, month) for month in reversed(months)]
 
     def warm(self, snapshot: Snapshot, estate: Estate) -> None:
         """Make every month, the newest first."""
@@ -77,21 +78,22 @@ class Cube:
         files = self._ledger.lake.select("daily", snapshot.versions["daily"], Selection(days=frozenset(days)))
         said = "\n".join([_FORMAT, snapshot.estate or "", *(file.path for file in files)])
         path = self._folder / f"{month}-{hashlib.sha256(said.encode()).hexdigest()[:24]}.parquet"
-        with self._locks[path.name]:
-            if not path.exists():
-                self._make(snapshot, estate, days, path)
-                self._tidy(month, path)
+        if not path.exists():
+            with self._making:
+                if not path.exists():
+                    self._make(snapshot, estate, days, path)
+                    self._tidy(month, path)
         return path
 
     def _make(self, snapshot: Snapshot, estate: Estate, days: Collection[int], path: Path) -> None:
         part = path.with_name(f"{uuid4().hex}.part")
-        with Engine(memory=MEMORY) as engine:
+        with Engine(memory=_MAKING_MEMORY) as engine:
             columns = (*(name for name in KEYS), "rule_team", *SUMS)
             rows = with_team(engine, self._ledger.table("daily", snapshot, engine, days=days, columns=columns), estate)
             keys = [*KEYS, "team"]
             grouped = rows.group_by(keys).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
             try:
-                engine.write(grouped.order_by("day"), CUBE, part)
+                engine.write(grouped, CUBE, part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)

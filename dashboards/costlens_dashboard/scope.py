@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+ANY = "any"
+"""Currency of a scope that is about what currencies there are; money of two is never added."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Days [since, until) since 1970; of a billing month where `month` is set, whose days may be another zone's."""
@@ -39,7 +43,9 @@ class Scope:
 
     def narrow(self, rows: ir.Table) -> ir.Table:
         """Return the rows of `daily` or the cube, with team, that lie within."""
-        rows = rows.filter((rows.day < self.until) & (rows.currency.isnull() | (rows.currency == self.currency)))
+        rows = rows.filter(rows.day < self.until)
+        if self.currency != ANY:
+            rows = rows.filter(rows.currency.isnull() | (rows.currency == self.currency))
         rows = rows.filter(rows.billing_period == self.month) if self.month else rows.filter(rows.day >= self.since)
         if self.source:
             rows = rows.filter(rows.source == self.source)

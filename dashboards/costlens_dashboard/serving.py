@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -76,4 +78,19 @@ def serve(settings: Settings, address: str, port: int, browser: bool) -> None:
     script = str(Path(__file__).parent / "app.py")
     shown = "localhost" if address in ("127.0.0.1", "::1", "0.0.0.0") else address  # noqa: S104
     print(f"CostLens dashboard: http://{shown}:{port}  (stop with Ctrl-C)", flush=True)
-    bootstrap.run(script, False, [], given)
+    stop = threading.Event()
+    warming = threading.Thread(target=_warm, args=(stop,), name="costlens-warm", daemon=True)
+    warming.start()
+    try:
+        bootstrap.run(script, False, [], given)
+    finally:
+        stop.set()
+
+
+def _warm(stop: threading.Event) -> None:
+    """Load what pages need, then keep the cubes of the newest snapshot ready: the first page waits for neither."""
+    from costlens_dashboard import books, frame
+
+    for entry in frame.PAGES:
+        import_module(f"costlens_dashboard.views.{entry.name}")
+    books.keep_warm(stop)

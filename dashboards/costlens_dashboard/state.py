@@ -12,7 +12,7 @@ import streamlit as st
 from costlens_dashboard import formats
 from costlens_dashboard.access import Reader
 from costlens_dashboard.questions import spend
-from costlens_dashboard.scope import Scope, of_month
+from costlens_dashboard.scope import ANY, Scope, of_month
 
 if TYPE_CHECKING:
     from costlens_dashboard.books import Desk
@@ -83,17 +83,9 @@ def view_of(desk: Desk, reader: Reader) -> View | None:
 
 
 def _currencies(desk: Desk, every: Scope) -> tuple[str, ...]:
-    """Return the ledger's currencies, dearest first; of the newest months, where all would take long."""
-    recent = replace(every, since=max(every.since, every.until - 62))
-
-    def question(rows: Any) -> Any:
-        return spend.currencies(rows)
-
-    from costlens.engine import Engine
-
-    with Engine(memory="200MB") as engine:
-        rows = desk.books.cube.rows(engine, desk.snapshot, desk.estate, recent.since, recent.until)
-        found = tuple(str(row["currency"]) for row in engine.rows(question(rows)))
+    """Return the currencies of the newest two months, dearest first."""
+    recent = replace(every, since=max(every.since, every.until - 62), currency=ANY)
+    found = tuple(str(currency) for currency in desk.ask(spend.currencies, recent)["currency"])
     return found or ("USD",)
 
 

@@ -24,18 +24,22 @@ def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
 
     The share of idle is an estimate for reading, no charge: a pool's idle over its queries by their own cost.
     """
-    idle = rows.filter(rows.category == "idle").group_by("source", "pool").agg(idle=lambda t: t.cost.sum())
-    own = rows.filter(rows.category == "query").group_by("source", "pool").agg(own=lambda t: t.cost.sum())
+    edges = _edges(since, until)
+    few = _folded(rows, edges)
+    idle = few.filter(few.category == "idle").group_by("source", "pool").agg(idle=lambda t: t.cost.sum())
+    own = few.filter(few.category == "query").group_by("source", "pool").agg(own=lambda t: t.cost.sum())
     ratio = own.inner_join(idle, ["source", "pool"])
     ratio = ratio.filter(ratio.own > 0).select(
         "source", "pool", ratio=ratio.idle.cast("float64") / ratio.own.cast("float64")
     )
-    mine = rows.filter(rows.asset.notnull())
-    joined = mine.left_join(ratio, ["source", "pool"]).drop("source_right", "pool_right")
+    joined = few.filter(few.asset.notnull()).left_join(ratio, ["source", "pool"]).drop("source_right", "pool_right")
     ran = (joined.category == "query") & joined.ratio.notnull()
-    waits = ibis.ifelse(ran, joined.cost.cast("float64") * joined.ratio, 0.0).sum()
-    trend = _trend(joined, since, until)
     query = joined.category == "query"
+    amount = joined.cost.cast("float64")
+    trend = {
+        f"b{n}": ibis.ifelse(joined.bucket == n, amount, 0.0).sum() / (after - first)
+        for n, (first, after) in enumerate(pairwise(edges))
+    }
     grouped = joined.group_by("asset").agg(
         team=joined.team.max(),
         sources=joined.source.nunique(),
@@ -46,7 +50,7 @@ def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
         reads=_part(joined, query & (joined.purpose == "read")),
         storage=_part(joined, joined.category == "storage"),
         serverless=_part(joined, joined.category.isin(SERVERLESS)),
-        waits=waits,
+        waits=ibis.ifelse(ran, amount * joined.ratio, 0.0).sum(),
         queries=joined.queries.sum(),
         runs=joined.runs.sum(),
         **trend,
@@ -54,14 +58,19 @@ def costs(rows: ir.Table, since: int, until: int) -> ir.Table:
     return grouped.mutate(trend=ibis.array([grouped[name] for name in trend])).drop(*trend).order_by(ibis.desc("cost"))
 
 
-def _trend(rows: ir.Table, since: int, until: int) -> dict[str, ir.Value]:
-    """Return the cost a day in fifteen even parts of [since, until), or in days where there are fewer."""
+def _edges(since: int, until: int) -> list[int]:
+    """Cut [since, until) into fifteen even parts of whole days, or into days where there are fewer."""
     days = max(until - since, 1)
-    edges = sorted({since + days * n // min(BUCKETS, days) for n in range(min(BUCKETS, days))} | {until})
-    return {
-        f"b{n}": (_part(rows, (rows.day >= first) & (rows.day < after)).cast("float64") / (after - first)).round(4)
-        for n, (first, after) in enumerate(pairwise(edges))
-    }
+    return sorted({since + days * n // min(BUCKETS, days) for n in range(min(BUCKETS, days))} | {until})
+
+
+def _folded(rows: ir.Table, edges: list[int]) -> ir.Table:
+    """Return the sums by all that the parts are told by: one pass over many rows, all else is over few."""
+    bucket = ibis.cases(*((rows.day < after, n) for n, after in enumerate(edges[1:])), else_=len(edges))
+    keyed = rows.mutate(bucket=bucket)
+    return keyed.group_by("source", "pool", "asset", "team", "category", "purpose", "bucket").agg(
+        cost=keyed.cost.sum(), queries=keyed.queries.sum(), runs=keyed.runs.sum()
+    )
 
 
 def one_by_day(rows: ir.Table, asset: str) -> ir.Table:

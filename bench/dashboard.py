@@ -1,0 +1,234 @@
+"""`make bench-dashboard`: the dashboard in a browser on the ledger of a company: first page, interactions, memory, twenty sessions.
+
+Makes `bench/company.py`'s ledger in .bench/company when it is not there (minutes). Prints a table; judges nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+FOLDER = HERE.parent / ".bench" / "company"
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+#: Sets `followed` once the script has run again.
+WATCH = """() => {
+    window.followed = false
+    const app = document.querySelector('[data-testid="stApp"]')
+    let ran = false
+    new MutationObserver((_, watch) => {
+        const state = app.dataset.testScriptState
+        if (state !== 'notRunning') ran = true
+        else if (ran) { window.followed = true; watch.disconnect() }
+    }).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
+}"""
+PAGES = (
+    "assets",
+    "teams",
+    "pools",
+    "queries",
+    "unattributed",
+    "waste",
+    "anomalies",
+    "data",
+    "asset",
+    "team?team=growth",
+)
+
+
+def serve(config: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start `costlens dashboard` and wait until it answers."""
+    command = [str(Path(sys.executable).parent / "costlens"), "dashboard", "--config", str(config), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(300):
+        if answers(port):
+            return server
+        time.sleep(0.1)
+    raise SystemExit("the dashboard does not start")
+
+
+def answers(port: int) -> bool:
+    try:
+        return bool(urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).read())
+    except OSError:
+        return False
+
+
+def memory(server: subprocess.Popen[bytes], field: str = "VmHWM") -> float:
+    """Return the server's memory in MB: its peak, or now with VmRSS."""
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run and the page shows what it drew."""
+    page.wait_for_selector(IDLE, timeout=120_000)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')", timeout=120_000)
+
+
+def opened(page: Page, address: str) -> float:
+    """Open an address and return the seconds until all of it is there."""
+    started = time.monotonic()
+    page.goto(address)
+    page.wait_for_selector('[data-testid="stCaptionContainer"]', timeout=120_000)
+    settled(page)
+    return time.monotonic() - started
+
+
+def clicked(page: Page, act: object) -> float:
+    """Do something and return the seconds until the page has followed."""
+    page.evaluate(WATCH)
+    started = time.monotonic()
+    act()  # type: ignore[operator]
+    page.wait_for_function("() => window.followed", timeout=120_000)
+    settled(page)
+    return time.monotonic() - started
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    box = page.locator("[data-testid=stSelectbox]", has_text=label).first.locator("input")
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def interactions(page: Page, base: str) -> list[tuple[str, float]]:
+    """Return the seconds of each of many interactions: filters, groupings, pages, searches, picks."""
+    opened(page, base)
+    found: list[tuple[str, float]] = []
+
+    def done(what: str, act: object) -> None:
+        found.append((what, clicked(page, act)))
+        print(f"  {found[-1][1]:6.2f} s  {what}", flush=True)
+
+    for option in ("Last 30 days", "Last 90 days", "Last 12 months", "September 2026", "Latest month"):
+        done(f"overview: {option}", lambda option=option: pick(page, "Period", option))
+    for option in ("Category", "Source", "Pool", "Asset", "Team"):
+        done(f"overview: by {option}", lambda option=option: page.get_by_role("radio", name=option, exact=True).click())
+    done("overview: team growth", lambda: pick(page, "Team", "growth"))
+    done("overview: all teams", lambda: pick(page, "Team", "All teams"))
+    for name in ("Assets", "Teams", "Pools", "Queries", "Unattributed", "Waste", "Anomalies", "Data"):
+        done(
+            f"open {name}",
+            lambda name=name: page.locator("[data-testid=stSidebarNav]").get_by_role("link", name=name).click(),
+        )
+    done(
+        "open Assets again",
+        lambda: page.locator("[data-testid=stSidebarNav]").get_by_role("link", name="Assets").click(),
+    )
+    search = page.get_by_placeholder("Search …").first
+    search.fill("orders")
+    done("assets: search", lambda: search.press("Enter"))
+    done("assets: Last 30 days", lambda: pick(page, "Period", "Last 30 days"))
+    return found
+
+
+def together(base: str, count: int) -> tuple[list[float], list[str]]:
+    """Open `count` sessions at once; return the seconds of each and all error boxes."""
+    seconds: list[float] = []
+    errors: list[str] = []
+    gate = threading.Barrier(min(count, 4))
+
+    def some(mine: int) -> None:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            pages = [browser.new_page() for _ in range(mine)]
+            gate.wait()
+            started = time.monotonic()
+            for number, page in enumerate(pages):
+                page.goto(f"{base}/{PAGES[number % len(PAGES)] if number % 2 else ''}", wait_until="commit")
+            for page in pages:
+                page.wait_for_selector('[data-testid="stCaptionContainer"]', timeout=120_000)
+                settled(page)
+                seconds.append(time.monotonic() - started)
+                errors.extend(box.inner_text() for box in page.query_selector_all('[data-testid="stException"]'))
+            browser.close()
+
+    threads = [threading.Thread(target=some, args=(count // 4,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return seconds, errors
+
+
+def launch(playwright: object) -> Browser:
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))  # type: ignore[attr-defined,no-any-return]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the dashboard in a browser.")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="ledger of bench/company.py")
+    parser.add_argument("--sessions", type=int, default=20)
+    given = parser.parse_args()
+    if not (given.folder / "costlens.yml").exists():
+        subprocess.run([sys.executable, str(HERE / "company.py"), str(given.folder)], check=True)
+    shutil.rmtree(given.folder / ".lake-dashboard", ignore_errors=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = f"http://127.0.0.1:{port}"
+    rows: list[tuple[str, str]] = []
+    server = serve(given.folder / "costlens.yml", port)
+    try:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            rows.append(
+                ("first page, nothing cached on disk or in memory", f"{opened(browser.new_page(), base):.2f} s")
+            )
+            page = browser.new_page()
+            done = interactions(page, base)
+            again = interactions(page, base)
+            browser.close()
+        rows.append(
+            (f"{len(done)} interactions the first time, median", f"{statistics.median(s for _, s in done):.2f} s")
+        )
+        rows.append(
+            (
+                f"{len(done)} interactions the first time, slowest",
+                "{1:.2f} s ({0})".format(*max(done, key=lambda d: d[1])),
+            )
+        )
+        rows.append((f"{len(again)} interactions again, median", f"{statistics.median(s for _, s in again):.2f} s"))
+        seconds, errors = together(base, given.sessions)
+        rows.append((f"{len(seconds)} sessions at once, median until drawn", f"{statistics.median(seconds):.2f} s"))
+        rows.append((f"{len(seconds)} sessions at once, error boxes", f"{len(errors)}"))
+        rows.append(("memory of the server, peak", f"{memory(server):,.0f} MB"))
+    finally:
+        server.terminate()
+        server.wait(20)
+    server = serve(given.folder / "costlens.yml", port)
+    try:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            rows.append(("first page of a new server, cubes on disk", f"{opened(browser.new_page(), base):.2f} s"))
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    print(f"\ncommit {commit}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+    print(f"| {'what':52} | figure |\n|{'-' * 54}|---:|")
+    for what, figure in rows:
+        print(f"| {what:52} | {figure} |")
+
+
+if __name__ == "__main__":
+    main()
