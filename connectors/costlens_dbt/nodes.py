@@ -25,10 +25,13 @@ def patch(contextvars: ModuleType) -> list[Callable[[], None]]:
 
 
 def with_node(get_node_info: Callable[[], Mapping[str, Any]], outer: Context | None) -> Context | None:
-    """Return the context with the node that runs now, and the run it is part of."""
+    """Return the context with the node that runs now, and the run it is part of; as it is, where no dbt runs."""
+    from dbt.flags import get_flags
     from dbt_common.invocation import get_invocation_id
 
     info = get_node_info()
+    if not info and (outer is not None or not getattr(get_flags(), "WHICH", None)):
+        return outer
     return _context(outer, get_invocation_id(), info.get("unique_id"), info.get("node_path"))
 
 

@@ -26,6 +26,12 @@ def environment(
     return {**carrier(base, assets, team), "PYTHONPATH": os.pathsep.join([str(SITE), *others])}
 
 
+def export() -> None:
+    """Let every Python that this process starts tag its statements too: it inherits PYTHONPATH and COSTLENS_CONTEXT."""
+    if os.environ.get("COSTLENS_DISABLED") != "1":
+        os.environ["PYTHONPATH"] = environment(os.environ)["PYTHONPATH"]
+
+
 def exec_command(argv: Sequence[str], asset: str | Sequence[str] | None = None, team: str | None = None) -> NoReturn:
     """Become the command; its exit code is this process's. Raises UsageError where it cannot be run."""
     if not argv:

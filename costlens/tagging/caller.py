@@ -42,7 +42,7 @@ def caller() -> tuple[str | None, str | None]:
     """Return `path:line` of the innermost frame that is no library, and the version of that code; None = not known."""
     frame = sys._getframe(1)
     for _ in range(DEPTH):
-        found = _place(frame.f_code.co_filename)
+        found = user_place(frame.f_code.co_filename)
         if found is not None:
             path, root = found
             return f"{path}:{frame.f_lineno}", version(root)
@@ -53,7 +53,7 @@ def caller() -> tuple[str | None, str | None]:
 
 
 @lru_cache(maxsize=4096)
-def _place(filename: str) -> tuple[str, str | None] | None:
+def user_place(filename: str) -> tuple[str, str | None] | None:
     """Return the path of a source file relative to its repository, and the repository; None for libraries and cells."""
     if filename.startswith("<") or "site-packages" in filename or "dist-packages" in filename:
         return None

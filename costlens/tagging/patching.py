@@ -63,8 +63,8 @@ def instrumented() -> tuple[str, ...]:
     return tuple(sorted(_undo))
 
 
-def wrap(owner: type, name: str, wrapper: Wrapper) -> Undo:
-    """Wrap a method of a class; wrapping twice wraps once. Raises AttributeError where the class has no such method."""
+def wrap(owner: type | ModuleType, name: str, wrapper: Wrapper) -> Undo:
+    """Wrap a method of a class or a function of a module, once only. Raises AttributeError where there is none."""
     from wrapt import FunctionWrapper
 
     original = owner.__dict__.get(name) or getattr(owner, name)

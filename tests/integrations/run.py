@@ -77,6 +77,37 @@ ENVIRONMENTS = (
         ("tests/integrations/orchestrators/test_airflow_pull.py",),
         beside="COSTLENS_AIRFLOW_WEB",
     ),
+    Environment(
+        "dagster",
+        (
+            "--reinstall-package=costlens",
+            ".[dagster]",
+            "dagster==1.13.27",
+            "dagster-dbt==0.29.27",
+            "dagster-snowflake==0.29.27",
+            "dagster-gcp==0.29.27",
+            "dbt-core==1.11.16",
+            "dbt-snowflake==1.12.4",
+        ),
+        ("tests/integrations/orchestrators/test_dagster.py",),
+        beside="COSTLENS_DAGSTER",
+    ),
+    Environment(
+        "airflow",
+        (
+            "--reinstall-package=costlens",
+            ".[airflow]",
+            "apache-airflow-core==3.3.2",
+            "apache-airflow-providers-snowflake==6.20.0",
+            "apache-airflow-providers-google==22.1.0",
+            "apache-airflow-providers-standard==1.21.0",
+            "astronomer-cosmos==1.15.1",
+            "dbt-core==1.11.16",
+            "dbt-snowflake==1.12.4",
+        ),
+        ("tests/integrations/orchestrators/test_airflow.py",),
+        beside="COSTLENS_AIRFLOW",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from costlens.tagging.context import Context, refine
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
     yield
-    caller._place.cache_clear()
+    caller.user_place.cache_clear()
     caller.version.cache_clear()
 
 
@@ -82,18 +82,18 @@ def test_libraries_and_cells_are_passed_over(tmp_path: Path) -> None:
     line, _ = issued_by(library)
     assert line is not None
     assert line.startswith("tests/tagging/test_caller.py:")
-    assert caller._place("<stdin>") is None
-    assert caller._place("/tmp/ipykernel_77/1234.py") is None
-    assert caller._place(caller.__file__) is None
-    assert caller._place(subprocess.__file__) is None
+    assert caller.user_place("<stdin>") is None
+    assert caller.user_place("/tmp/ipykernel_77/1234.py") is None
+    assert caller.user_place(caller.__file__) is None
+    assert caller.user_place(subprocess.__file__) is None
 
 
 def test_outside_a_repository_the_path_is_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert caller._place(str(tmp_path / "job.py")) == ("job.py", None)
-    assert caller._place("/srv/elsewhere/job.py") == ("/srv/elsewhere/job.py", None)
+    assert caller.user_place(str(tmp_path / "job.py")) == ("job.py", None)
+    assert caller.user_place("/srv/elsewhere/job.py") == ("/srv/elsewhere/job.py", None)
 
 
 def test_a_dbt_node_is_a_file_of_its_own() -> None:

@@ -123,7 +123,7 @@ def test_broken_statements_run_as_they_are(
     reached: set[str] = set()
     for name, function in FUNCTIONS.items():
         calls: list[str] = []
-        for cached in (statement._query_tag, statement._labels, caller._place, caller.version):
+        for cached in (statement._query_tag, statement._labels, caller.user_place, caller.version):
             cached.cache_clear()
         if when == "after patching":
             costlens.instrument()
@@ -135,7 +135,7 @@ def test_broken_statements_run_as_they_are(
         costlens.uninstrument()
         patching._is_on = None
         context._process.__init__(None)  # type: ignore[misc]  # a broken _exit leaves its block open
-    wanted = {"codec.query_tag", "caller._place", "codec.labels", "context.current", "context.asset._enter"}
+    wanted = {"codec.query_tag", "caller.user_place", "codec.labels", "context.current", "context.asset._enter"}
     assert {f"costlens.tagging.{name}" for name in wanted} <= reached
     assert len(reached) > 45
     assert "secret" not in caplog.text

@@ -20,4 +20,11 @@ def _hook(target: str) -> Callable[[ModuleType], list[Undo]]:
     return patch
 
 
-DRIVERS = (Driver("dbt_common.events.contextvars", "dbt-core", (1, 8), (2,), _hook("costlens_dbt.nodes:patch")),)
+_AIRFLOW_SNOWFLAKE = ("apache-airflow-providers-snowflake", (6,), (7,))
+_DAGSTER = ("dagster", (1, 10), (2,))
+DRIVERS = (
+    Driver("dbt_common.events.contextvars", "dbt-core", (1, 8), (2,), _hook("costlens_dbt.nodes:patch")),
+    Driver("dagster._core.execution.plan.execute_step", *_DAGSTER, _hook("costlens_dagster.steps:patch_steps")),
+    Driver("dagster._core.execution.resources_init", *_DAGSTER, _hook("costlens_dagster.steps:patch_resources")),
+    Driver("airflow.providers.snowflake.hooks.sql_api", *_AIRFLOW_SNOWFLAKE, _hook("costlens_airflow.sql_api:patch")),
+)

@@ -54,6 +54,8 @@ class Snowflake:
     def answer(self, path: str, body: bytes, token: str) -> Answer:
         if path == "/session/v1/login-request":
             return 200, self._login(json.loads(body)["data"])
+        if "/api/v2/statements" in path:
+            return self._api(path, json.loads(body or b"{}"))
         session = self.sessions.get(token.partition('"')[2].rstrip('"'))
         if path == "/queries/v1/query-request" and session:
             return self._run(json.loads(body), session)
@@ -83,6 +85,16 @@ class Snowflake:
                 **lasting,
             }
         )
+
+    def _api(self, path: str, sent: dict[str, Any]) -> Answer:
+        """Answer the SQL API: a statement is posted, then asked for by its handle."""
+        handle = path.rpartition("/")[2]
+        if "statement" in sent:
+            handle = self.arrivals.next_id(lambda number: f"01b00000-0000-0000-0000-{number:012}")
+            tag = sent["parameters"].get("query_tag")
+            self.arrivals.add(Statement("snowflake", handle, sent["statement"], "0", tag, client="SQL API"))
+        done = {"code": "090001", "message": "Statement executed successfully.", "sqlState": "00000"}
+        return 200, {**done, "statementHandle": handle, "data": [["1"]], "resultSetMetaData": {"rowType": []}}
 
     def _run(self, sent: dict[str, Any], session: Session) -> Answer:
         text = sent["sqlText"]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import ssl
 import threading
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.integrations.orchestrators.arrivals import Arrivals
 from tests.integrations.orchestrators.bigquery_standin import BigQuery
@@ -16,9 +24,12 @@ from tests.integrations.orchestrators.snowflake_standin import Snowflake
 
 
 class Warehouses(Arrivals):
-    """A context manager; `port` is where both warehouses listen."""
+    """A context manager; `port` is where both warehouses listen.
 
-    def __init__(self) -> None:
+    With `certificate` (a PEM file of key and certificate) they listen there by TLS too, on `tls_port`.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         super().__init__()
         self.snowflake = Snowflake(self)
         self.bigquery = BigQuery(self)
@@ -32,20 +43,50 @@ class Warehouses(Arrivals):
                     return warehouses.bigquery.answer(method, url.path, options, body, dict(self.headers))
                 return warehouses.snowflake.answer(url.path, body, self.headers.get("Authorization") or "")
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
+        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler)]
+        self.port = self._servers[0].server_port
         self.bigquery.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        if certificate:
+            tls = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            tls.socket = context.wrap_socket(tls.socket, server_side=True)
+            self.tls_port = tls.server_port
+            self._servers.append(tls)
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in self._servers
+        ]
 
     def __enter__(self) -> Warehouses:
-        self._thread.start()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.daemon_threads = True
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def certificate(folder: Path) -> Path:
+    """Write key and certificate of a `localhost` that vouches for itself, in one file; clients are told to trust it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "localhost.pem"
+    path.write_bytes(key.private_bytes(*form) + signed.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 class _Handler(BaseHTTPRequestHandler):
