@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import ssl
 import threading
 from contextlib import suppress
@@ -51,7 +52,7 @@ class Warehouses(Arrivals):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             tls.socket = context.wrap_socket(tls.socket, server_side=True)
-            self.tls_port = tls.server_port
+            self.tls_port = Handler.tls_port = tls.server_port
             self._servers.append(tls)
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in self._servers
@@ -70,6 +71,10 @@ class Warehouses(Arrivals):
             thread.join()
 
 
+#: Who the certificate says we are.
+HOSTS = ("localhost", "acme.snowflakecomputing.com")
+
+
 def certificate(folder: Path) -> Path:
     """Write key and certificate of a `localhost` that vouches for itself, in one file; clients are told to trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -79,7 +84,7 @@ def certificate(folder: Path) -> Path:
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -87,6 +92,13 @@ def certificate(folder: Path) -> Path:
     path = folder / "localhost.pem"
     path.write_bytes(key.private_bytes(*form) + signed.public_bytes(serialization.Encoding.PEM))
     return path
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -109,6 +121,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Location", location)
             self.end_headers()
             self.wfile.write(text)
+
+    tls_port = 0
+
+    def do_CONNECT(self) -> None:
+        """Be a proxy that leads everywhere to this stand-in: some clients say where Snowflake is and cannot be told."""
+        self.send_response(200)
+        self.end_headers()
+        with socket.create_connection(("127.0.0.1", self.tls_port)) as inner:
+            back = threading.Thread(target=_pour, args=(inner, self.connection), daemon=True)
+            back.start()
+            _pour(self.connection, inner)
+            back.join()
+        self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815  the names that http.server asks for
 
