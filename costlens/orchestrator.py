@@ -17,13 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from costlens.connector import Finding
 from costlens.errors import Problem
 from costlens.estate import Asset
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 Status = Literal["running", "cancelled", "failed", "success"]
 
@@ -100,6 +103,11 @@ class Orchestrator(ABC):
         self.settings = settings
         self.base = base
 
+    @property
+    def pulls(self) -> bool:
+        """Whether the settings name anything to be pulled."""
+        return True
+
     @abstractmethod
     def pull(self, state: State, since: datetime | None, until: datetime) -> Iterator[Batch]:
         """Yield what is new after `state` ({} at first) and before `until`; with `since`, all again from there on.
@@ -109,6 +117,10 @@ class Orchestrator(ABC):
 
     def committed(self, state: State) -> None:  # noqa: B027 - one that keeps nothing of its own has nothing to clear
         """Called when a batch with this state is in the ledger: what it was read from may go."""
+
+    def routes(self) -> list[BaseRoute]:
+        """Return what `costlens serve` is to answer for it over HTTP, where it is told things instead of asking."""
+        return []
 
     def check(self) -> Iterable[Finding]:
         """Say whether it is reached, and what is missing."""

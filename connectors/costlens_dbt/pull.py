@@ -49,6 +49,11 @@ class Dbt(Orchestrator):
     def _settings(self) -> DbtSettings:
         return cast("DbtSettings", self.settings)
 
+    @property
+    def pulls(self) -> bool:
+        """A manifest alone is read with the estate."""
+        return bool(self._settings.run_results or self._settings.log)
+
     def pull(self, state: State, since: datetime | None, until: datetime) -> Iterator[Batch]:
         """Yield one batch a file of results, and one a part of a log."""
         seen = dict(state.get("files", {}))

@@ -21,7 +21,7 @@ from costlens_openlineage.records import Record, attempt
 from costlens_openlineage.spool import drop, lines_of, segments
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute
 
 #: Bytes of a file, and events of Marquez, that one batch holds.
 _PART = 16_000_000
@@ -54,14 +54,14 @@ class OpenLineage(Orchestrator):
     def _settings(self) -> OpenLineageSettings:
         return cast("OpenLineageSettings", self.settings)
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         """Return the receiver's routes, none where nothing is to be received."""
         from costlens_openlineage.receiver import routes
 
         if self._settings.receive is None:
             return []
         token = self._settings.token.get_secret_value() if self._settings.token else None
-        return routes(self.base / self._settings.receive, token=token, max_bytes=self._settings.max_bytes)
+        return [*routes(self.base / self._settings.receive, token=token, max_bytes=self._settings.max_bytes)]
 
     def pull(self, state: State, since: datetime | None, until: datetime) -> Iterator[Batch]:
         """Yield the receiver's events, then those of files, then Marquez's."""

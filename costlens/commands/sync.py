@@ -51,7 +51,7 @@ def command(
     config = open_config(config_path)
     if not config.sources:
         raise ConfigError(f"{config_path}: no sources: `costlens init` shows how they are written")
-    orchestrators = {orchestrator.name: orchestrator for orchestrator in config.orchestrators}
+    orchestrators = {orchestrator.name: orchestrator for orchestrator in config.orchestrators if orchestrator.pulls}
     for name in names:
         if name not in orchestrators:
             config.source(name)

@@ -57,7 +57,8 @@ def materialization_rows(materializations: Iterable[Materialization], orchestrat
 def merge(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
     """Return one row per key; merging is associative, commutative and idempotent, so the order of telling does not matter."""
     merged: dict[Key, Row] = {}
-    for row in rows:
+    for told in rows:
+        row = {name: value for name, value in told.items() if name != "day"}  # it follows from the start
         key = tuple(row[name] for name in table.key)
         known = merged.get(key)
         merged[key] = row if known is None else {name: _merged(name, known[name], row[name]) for name in row}
@@ -94,7 +95,6 @@ _RULES: Mapping[str, Callable[[Any, Any], Any]] = {
     "ended_at": max,
     "status": _further,
     "query_ids": _both,
-    "day": min,
 }
 
 

@@ -96,9 +96,7 @@ class Service:
 
     def _more_routes(self, config: Config) -> list[BaseRoute]:
         """Return the routes of orchestrators that send (OpenLineage), and of Slack's buttons where a signing secret is set."""
-        found: list[BaseRoute] = [
-            route for orchestrator in config.orchestrators for route in getattr(orchestrator, "routes", list)()
-        ]
+        found: list[BaseRoute] = [route for orchestrator in config.orchestrators for route in orchestrator.routes()]
         slack = config.section(AlertSettings).slack
         if slack is None or slack.signing_secret is None:
             return found

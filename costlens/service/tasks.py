@@ -51,7 +51,7 @@ def tasks(context: Context) -> Sequence[Task]:
     if not context.config.sources:
         raise ConfigError(f"{context.config.path}: no sources: `costlens init` shows how they are written")
     made = []
-    for orchestrator in context.config.orchestrators:
+    for orchestrator in (one for one in context.config.orchestrators if one.pulls):
         time = when(settings.sources.get(orchestrator.name, settings.sync))
         function = partial(_pull, context, orchestrator)
         made.append(Task(f"pull:{orchestrator.name}", time, function, jitter=True, executor="pull"))
