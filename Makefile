@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: docs setup demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
+.PHONY: docs setup soak demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -46,6 +46,9 @@ eval: .venv/.developer ## how right tracing (and what else bench/eval_*.py judge
 
 bench-dashboard: .venv/.developer ## the dashboard in a browser on a company's ledger, for docs/dashboard.md
 	$(BIN)/python bench/dashboard.py
+
+soak: .venv/.developer ## the service for ten minutes under load, with kills
+	$(BIN)/python bench/soak.py
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .costlens .bench

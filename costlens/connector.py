@@ -198,6 +198,8 @@ class Connector(ABC):
     billing: ClassVar[Billing]
     dialect: ClassVar[str]
     """sqlglot's name of the warehouse's SQL, for transpiling the extraction queries to DuckDB."""
+    running: ClassVar[View | None] = None
+    """What runs now, where the vendor shows that in near real time: a snapshot, read every few minutes and never stored."""
     export_regions: ClassVar[bool] = False
     """Whether an export may hold its views under `region-<r>/`; `<r>` then fills a column `region` that the files lack."""
 
@@ -223,6 +225,12 @@ class Connector(ABC):
         they came.
         """
         return facts
+
+    def normalise_running(self, rows: ir.Table) -> ir.Table:
+        """Turn rows of `running` into one row a query under way: query_id, user, role, pool, pool_kind, pool_size, region, started_at
+        (instant), text, shape_hint, bytes and slot_ms so far (null = not told).
+        """
+        raise NotImplementedError
 
     def rates(self) -> Sequence[Rate]:
         """Return configured and list prices, best origin first; what the vendor says comes from the facts."""

@@ -45,6 +45,7 @@ LAYERS = (
         "owners",
         "report",
         "rules_file",
+        "runaway",
         "shapes",
         "unattributed",
         "why",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from costlens.connector import Billing, Connector, Facts, Finding, Rate, Reader, View
 from costlens_bigquery import jobs, lines
@@ -14,7 +14,7 @@ from costlens_bigquery.prices import configured_rates, list_rates, unpriced
 from costlens_bigquery.services import ANALYSIS, BILLED
 from costlens_bigquery.settings import BigQuerySettings
 from costlens_bigquery.statements import export_statement
-from costlens_bigquery.views import BILLING_EXPORT, VIEWS
+from costlens_bigquery.views import BILLING_EXPORT, RUNNING_JOBS, VIEWS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -27,6 +27,7 @@ class BigQuery(Connector):
     Settings = BigQuerySettings
     views = VIEWS
     dialect = "bigquery"
+    running: ClassVar[View | None] = RUNNING_JOBS
     export_regions = True
     billing = Billing(
         calendar="America/Los_Angeles",
@@ -65,6 +66,10 @@ class BigQuery(Connector):
             case "billing_export":
                 return (Facts("bill", bill(rows)),)
         return (Facts("usage", _USAGE[view.name](rows, region)),)
+
+    def normalise_running(self, rows: ir.Table) -> ir.Table:
+        """Turn rows of RUNNING_JOBS into queries under way."""
+        return jobs.running(rows, self.own.only_region)
 
     @classmethod
     def settle(cls, facts: Mapping[str, ir.Table]) -> Mapping[str, ir.Table]:

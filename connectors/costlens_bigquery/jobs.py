@@ -93,6 +93,28 @@ def _paid_by(rows: ir.Table) -> dict[str, ir.Value]:
     }
 
 
+def running(rows: ir.Table, region: str | None) -> ir.Table:
+    """Return what runs now: on a reservation by its slots, else by the bytes that it has read so far."""
+    has_slots, nothing = is_pool(rows.reservation_id), ibis.null("string")
+    is_free = (rows.statement_type == "SCRIPT").fill_null(False) | (rows.job_type != "QUERY").fill_null(True)
+    kind = ibis.cases((has_slots, "reservation"), (is_free, "none"), else_="on-demand")
+    place = region_of(rows, region)
+    return rows.select(
+        query_id=job_name(rows.project_id, place, rows.job_id),
+        user=rows.user_email,
+        role=nothing,
+        pool=has_slots.ifelse(pool_name(rows.reservation_id), nothing),
+        pool_kind=kind,
+        pool_size=nothing,
+        region=place,
+        started_at=ibis.coalesce(rows.start_time, rows.creation_time),
+        text=rows.query,
+        shape_hint=nothing,
+        bytes=rows.total_bytes_processed,
+        slot_ms=rows.total_slot_ms,
+    )
+
+
 def query_usage(rows: ir.Table, region: str | None) -> ir.Table:
     """Turn rows of JOBS_TIMELINE, summed to hours, into slot-hours per query and hour; the shared pool is no pool."""
     place = region_of(rows, region)

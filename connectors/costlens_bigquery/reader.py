@@ -27,7 +27,7 @@ _stream_client: Callable[..., Any] = bigquery_storage.BigQueryReadClient
 _PARTITION_TIME = "_partitiontime"
 _PAGE_ROWS = 20_000
 #: Columns that the view of a whole organization does not have.
-_NOT_OF_ORGANIZATIONS = {"jobs": frozenset({"query", "dml_statistics"})}
+_NOT_OF_ORGANIZATIONS = {"jobs": frozenset({"query", "dml_statistics"}), "running_jobs": frozenset({"query"})}
 
 
 def connect(settings: BigQuerySettings) -> LiveReader:

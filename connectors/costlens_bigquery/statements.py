@@ -16,10 +16,12 @@ from sqlglot import exp
 
 from costlens.connector import View
 from costlens_bigquery.settings import BigQuerySettings
-from costlens_bigquery.views import BILLING_EXPORT, CAPACITY_COMMITMENTS, RESERVATIONS_TIMELINE
+from costlens_bigquery.views import BILLING_EXPORT, CAPACITY_COMMITMENTS, JOBS, RESERVATIONS_TIMELINE, RUNNING_JOBS
 
 _PACKAGE = "costlens_bigquery"
 _PLACE = "the_view"
+#: Views of ours that are Google's under another name.
+_SPELT = {RUNNING_JOBS.name: JOBS.name}
 #: Views that are asked in the project that administers the reservations.
 _ADMINISTERED = frozenset({RESERVATIONS_TIMELINE.name, CAPACITY_COMMITMENTS.name})
 #: Left out where the table of the billing export is a view or a copy, which has no such column; it only saves reading.
@@ -83,7 +85,7 @@ def _place(view: View, settings: BigQuerySettings, region: str) -> str:
     is_administered = view.name in _ADMINISTERED
     project = (settings.admin_project if is_administered else None) or settings.project
     suffix = "_BY_ORGANIZATION" if settings.scope == "organization" and not is_administered else ""
-    return f"`{project}`.`region-{region}`.INFORMATION_SCHEMA.{view.name.upper()}{suffix}"
+    return f"`{project}`.`region-{region}`.INFORMATION_SCHEMA.{_SPELT.get(view.name, view.name).upper()}{suffix}"
 
 
 def _take_out(tree: Any, name: str) -> None:

@@ -65,6 +65,34 @@ JOBS = View(
     purpose="no job can be priced",
 )
 
+#: The same view of Google's, asked for what has not ended.
+RUNNING_JOBS = View(
+    "running_jobs",
+    _columns(
+        """
+        region text
+        project_id! text
+        job_id! text
+        start_time instant
+        creation_time! instant
+        job_type text
+        statement_type text
+        user_email text
+        state text
+        total_bytes_processed integer
+        total_slot_ms integer
+        reservation_id text
+        query text
+        read_on day
+        """
+    ),
+    time_column="read_on",
+    latency=timedelta(0),
+    is_snapshot=True,
+    grant=_JOBS_ROLE,
+    purpose="jobs that cost much are seen when they have ended only",
+)
+
 JOBS_TIMELINE = View(
     "jobs_timeline",
     _columns(

@@ -9,7 +9,7 @@ from costlens.connector import Connector, Facts, Finding, Rate, Reader, SourceSe
 from costlens_snowflake import billing, metering, money, queries
 from costlens_snowflake.settings import Rates, SnowflakeSettings
 from costlens_snowflake.statements import export_statement
-from costlens_snowflake.views import FOCUS_COST_USAGE, VIEWS
+from costlens_snowflake.views import FOCUS_COST_USAGE, RUNNING_QUERIES, VIEWS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,6 +23,7 @@ class Snowflake(Connector):
     type = "snowflake"
     Settings = SnowflakeSettings
     views: ClassVar[tuple[View, ...]] = VIEWS
+    running: ClassVar[View | None] = RUNNING_QUERIES
     billing = billing.BILLING
     dialect = "snowflake"
 
@@ -56,6 +57,10 @@ class Snowflake(Connector):
         if view.name in _BILLS and _BILLS[view.name] != self._given.bill:
             rows = rows.limit(0)
         return _WITH_ACCOUNT[view.name](rows, account)
+
+    def normalise_running(self, rows: ir.Table) -> ir.Table:
+        """Turn rows of RUNNING_QUERIES into queries under way."""
+        return queries.running(rows)
 
     def rates(self) -> Sequence[Rate]:
         """Return the configured prices, then the list prices of the edition where those are in the same currency."""

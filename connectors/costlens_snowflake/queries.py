@@ -177,3 +177,22 @@ def sessions(rows: ir.Table) -> list[Facts]:
         driver=rows.client_application_id,
     )
     return [Facts("sessions", facts)]
+
+
+def running(rows: ir.Table) -> ir.Table:
+    """Return what runs now; a statement without a warehouse size uses none."""
+    kind = ibis.ifelse(rows.warehouse_type.fill_null("").upper() == "ADAPTIVE", "adaptive", "standard")
+    return rows.select(
+        query_id=rows.query_id,
+        user=rows.user_name,
+        role=rows.role_name,
+        pool=rows.warehouse_name,
+        pool_kind=ibis.ifelse(rows.warehouse_size.notnull(), kind, "none"),
+        pool_size=size_name(rows.warehouse_size, rows.warehouse_type),
+        region=_NULL,
+        started_at=rows.start_time,
+        text=rows.query_text,
+        shape_hint=rows.query_parameterized_hash,
+        bytes=ibis.null("int64"),
+        slot_ms=ibis.null("int64"),
+    )

@@ -306,6 +306,20 @@ CORTEX_AI_FUNCTIONS = _view(
     purpose="AI credits by function, model and query",
 )
 
+#: Real time, by the account's table function: what the role owns or may MONITOR.
+RUNNING_QUERIES = _view(
+    "running_queries",
+    "read_on",
+    """
+    query_id text!, query_text text, user_name text, role_name text, warehouse_name text, warehouse_size text,
+    warehouse_type text, execution_status text, start_time instant!, query_parameterized_hash text?, read_on day
+    """,
+    hours=0,
+    grant=f"grant monitor on warehouse … to role {ROLE}",
+    purpose="queries that cost much are seen when they have ended only",
+    is_snapshot=True,
+)
+
 VIEWS = (
     QUERY_HISTORY,
     QUERY_ATTRIBUTION_HISTORY,

@@ -62,6 +62,12 @@ def tasks(context: Context) -> Sequence[Task]:
             raise ConfigError(f"{context.config.path}: schedule: a pull cannot wait for itself: write every 1h")
         made.append(Task(f"sync:{name}", time, partial(_sync, context, connector), jitter=True, executor="pull"))
     teller = context.teller
+    for connector in context.config.sources:
+        if connector.running is not None and teller.ways and shows_running(connector):
+            look = partial(teller.runaways, connector)
+            made.append(
+                Task(f"runaways:{connector.settings.name}", when(settings.runaways), look, jitter=True, is_quiet=True)
+            )
     made.append(Task("detect", when(settings.detect), teller.detect))
     made.append(Task("maintain", when(settings.maintain), partial(_maintain, context)))
     if teller.ways:
@@ -69,6 +75,12 @@ def tasks(context: Context) -> Sequence[Task]:
         made.append(Task("close notice", when(settings.close_notice), teller.close_notice))
         made.append(Task("deliver", when(DELIVER), teller.deliver, is_quiet=True))
     return made
+
+
+def shows_running(connector: Connector) -> bool:
+    """Tell whether a source can show what runs now: a live one, or an export that holds the view."""
+    export, view = connector.settings.export, connector.running
+    return export is None or (view is not None and any(export.rglob(f"{view.name}*")))
 
 
 def _pull(context: Context, orchestrator: Orchestrator) -> str:

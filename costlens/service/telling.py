@@ -13,25 +13,31 @@ from costlens.alerts.channel import Channel
 from costlens.alerts.delivery import Delivery, channels
 from costlens.alerts.desk import Desk
 from costlens.alerts.digest import close_news, digest_news
+from costlens.alerts.runaway_news import runaway_news
 from costlens.alerts.series import plot
 from costlens.alerts.service_news import budget_news, job_news
 from costlens.alerts.slack import TIMEOUT_SECONDS
 from costlens.anomaly import watch
 from costlens.budgets import budget_states
+from costlens.engine import Engine
 from costlens.errors import LedgerEmpty
 from costlens.estate import Estate
 from costlens.ledger import jobs, outbox
 from costlens.ledger.outbox import News
+from costlens.runaway import runaways
 from costlens.service.work import now
 from costlens.settings.alerts import Settings
 from costlens.settings.anomalies import Settings as AnomalySettings
 from costlens.settings.budgets import Settings as BudgetSettings
+from costlens.sync import reader
 
 if TYPE_CHECKING:
     from costlens.config import Config
+    from costlens.connector import Connector
     from costlens.ledger import Ledger, Snapshot
 
 
+DAY = timedelta(days=1)
 #: Longest that a single call to a channel is under way.
 CALL = timedelta(seconds=TIMEOUT_SECONDS + 5)
 
@@ -43,6 +49,7 @@ class Teller:
     config: Config
     ledger: Ledger
     request: Callable[[str], None]
+    clock: Callable[[], datetime] = now
 
     def __post_init__(self) -> None:
         self._settings = self.config.section(Settings)
@@ -55,7 +62,7 @@ class Teller:
             snapshot = self.ledger.snapshot()
         except LedgerEmpty:
             return ""
-        at = now()
+        at = self.clock()
         found = self._watch(at)
         told = self.tell()
         settings = self.config.section(BudgetSettings)
@@ -67,7 +74,7 @@ class Teller:
 
     def tell(self) -> int:
         """Tell what became of anomalies, and of jobs; return how many alerts that makes."""
-        at = now()
+        at = self.clock()
         try:
             snapshot = self.ledger.snapshot()
         except LedgerEmpty:
@@ -79,7 +86,7 @@ class Teller:
     def tell_jobs(self) -> int:
         """Tell of jobs that fail, or work again."""
         known = jobs.every(self.ledger.database)
-        return self._put(lambda desk: job_news(desk, self.ledger.database, known, now()))
+        return self._put(lambda desk: job_news(desk, self.ledger.database, known, self.clock()))
 
     def digest(self) -> str:
         """Put the digests of the week into the outbox."""
@@ -89,17 +96,34 @@ class Teller:
         """Put the notice of the month before into the outbox."""
         return self._of_snapshot(close_news)
 
+    def runaways(self, connector: Connector) -> str:
+        """Look at what runs in a source now and tell of what costs too much."""
+        at, view = self.clock(), connector.running
+        if view is None or not self.ways:
+            return ""
+        with Engine() as engine:
+            with reader(connector, engine) as (read, _):
+                chunks = [engine.rows(connector.normalise_running(rows)) for rows in read(view, at - DAY, at + DAY)]
+            rows = [row for chunk in chunks for row in chunk]
+            snapshot = self.ledger.snapshot()
+            found = runaways(connector, rows, self.ledger, snapshot, engine, self._settings, at)
+        source, database = connector.settings.name, self.ledger.database
+        told = self._put(
+            lambda desk: runaway_news(desk, database, source, found, {row["query_id"] for row in rows}, at)
+        )
+        return f"{len(found)} of {len(rows)} running queries cost too much; {told} alerts" if found or told else ""
+
     def take_over(self) -> None:
         """Take up the alerts that another service was sending when it died."""
-        outbox.release(self.ledger.database, now() + CALL)
+        outbox.release(self.ledger.database, self.clock() + CALL)
 
     def deliver(self) -> str:
         """Send what is due."""
-        sent = self._delivery.deliver(now())
+        sent = self._delivery.deliver(self.clock())
         return f"{sent} sent" if sent else ""
 
     def _of_snapshot(self, make: Callable[[Desk, Ledger, Snapshot, datetime], News]) -> str:
-        at = now()
+        at = self.clock()
         told = self._put(lambda desk: self.ledger.read(lambda snapshot: make(desk, self.ledger, snapshot, at)))
         return f"{told} alerts"
 
@@ -111,7 +135,7 @@ class Teller:
             estate = self.ledger.estate()
         except LedgerEmpty:
             estate = Estate()
-        new = outbox.add(self.ledger.database, make(Desk.of(self._settings, self.ways, estate)), now())
+        new = outbox.add(self.ledger.database, make(Desk.of(self._settings, self.ways, estate)), self.clock())
         if new:
             self.request("deliver")
         return new

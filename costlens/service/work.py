@@ -120,7 +120,8 @@ class Workshop:
         except Exception as error:
             return self._failed(task, run, error, clock)
         seconds = time.monotonic() - clock
-        self._quiet_failures.pop(task.name, None)
+        if self._quiet_failures.pop(task.name, None) and run is None:
+            run = jobs.begin(self._database, task.name, holder_name(), started)
         if run is not None:
             try:
                 jobs.end(self._database, run, task.name, "done", now(), message=message[:MESSAGE_LENGTH])
@@ -137,8 +138,7 @@ class Workshop:
         fields: dict[str, Any] = {} if isinstance(error, CostLensError) else {"places": places(error)}
         level = "error" if is_permanent or fields else "warning"
         log("job failed", level, job=task.name, permanent=is_permanent, message=message, **fields)
-        if run is not None or not task.is_quiet:
-            failures = self._write_failure(task, run, message, is_permanent) or failures
+        failures = self._write_failure(task, run, message, is_permanent) or failures
         retry_at = None if is_permanent else now() + back_off(failures, self._retry)
         return Outcome("failed", message, is_permanent, failures, retry_at, time.monotonic() - clock)
 
