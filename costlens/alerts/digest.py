@@ -157,7 +157,7 @@ def close_news(desk: Desk, ledger: Ledger, snapshot: Snapshot, at: datetime) -> 
                 *(Fact("Books", one_line(line)) for line in balance.lines()[:3]),
             ),
             table=(("team", section.currency, "share"), *rows),
-            notes=(f"costlens report --month {month} · costlens close --month {month}",),
+            notes=(f"costlens report --month {month} · costlens close {month}",),
             link=desk.link("overview", period=month),
         )
         news.alerts.extend(desk.alerts(f"close:{month}:{section.currency}", "notice", told, None, at))

@@ -81,6 +81,9 @@ def mail(id: str, message: Message, sender: str, target: str, thread: Reference 
     if message.plot is not None and thread is None:
         html = made.get_payload()[1]  # type: ignore[index]
         html.add_related(png(message.plot), "image", "png", cid="<plot>", filename="costlens.png")  # type: ignore[union-attr]
+    for file in message.files:
+        kind, _, subtype = file.media_type.partition("/")
+        made.add_attachment(file.body(), maintype=kind, subtype=subtype, filename=one_line(file.name, 150))
     return made
 
 

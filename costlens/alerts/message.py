@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -39,6 +40,19 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class File:
+    """A document that goes with a message; `content` is base64, so that the outbox can keep it."""
+
+    name: str
+    media_type: str
+    content: str
+
+    def body(self) -> bytes:
+        """Return the document."""
+        return b64decode(self.content)
+
+
+@dataclass(frozen=True)
 class Message:
     """What people are told; all texts are plain, warehouses' names among them are hostile until a channel escapes them."""
 
@@ -57,6 +71,8 @@ class Message:
     subject: str | None = None
     """What the buttons acknowledge and snooze; None = no buttons."""
     plot: Plot | None = None
+    files: tuple[File, ...] = ()
+    """Documents: attached to a mail, uploaded to Slack beside the message."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for the outbox."""
@@ -71,6 +87,7 @@ class Message:
         told["why"] = tuple(Fact(**fact) for fact in body["why"])
         told["table"] = tuple(tuple(row) for row in body["table"])
         told["notes"] = tuple(body["notes"])
+        told["files"] = tuple(File(**file) for file in body.get("files", ()))
         if plot is not None:
             told["plot"] = Plot(**{**plot, "points": tuple(Point(**point) for point in plot["points"])})
         return cls(**told)

@@ -7,6 +7,7 @@ in the channel before it is sent again; for that the app needs channels:history 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, ClassVar
 from urllib.error import URLError
@@ -83,7 +84,22 @@ class SlackChannel(Channel):
             image = None
             sent = self._call(lambda: self._client.chat_postMessage(blocks=self._blocks(message, None, thread), **told))
         reference = {"channel": sent["channel"], "ts": sent["ts"]}
+        self._upload(message, reference)
         return {**reference, "image": image} if image else reference
+
+    def _upload(self, message: Message, place: Reference) -> None:
+        """Put the documents of a message in its thread; an app that may not upload has told the figures all the same."""
+        for file in message.files:
+            with suppress(Undeliverable, NotAllowed):
+                self._call(
+                    lambda file=file: self._client.files_upload_v2(  # type: ignore[misc]
+                        channel=place["channel"],
+                        thread_ts=place["ts"],
+                        content=file.body(),
+                        filename=file.name,
+                        title=file.name,
+                    )
+                )
 
     def update(self, message: Message, target: str, thread: Reference) -> None:
         shown = self._blocks(message, thread.get("image"), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -82,9 +83,8 @@ class Settings(BaseModel):
         default=None,
         description="CSV of exchange rates: month, from, to, rate, date, source; one row a month and currency.",
     )
-    title: str | None = Field(default=None, description="Name of the company on statements.")
-    send: list[str] = Field(
-        default_factory=list, description="What `costlens close --send` sends each team: formats of its statement."
+    send: list[Literal["csv", "json", "html", "xlsx", "pdf"]] = Field(
+        default=["pdf", "xlsx"], description="What `costlens close --send` sends each team: formats of its statement."
     )
     accounts: dict[str, Account] = Field(
         default_factory=dict, description="Source -> its account, as the FOCUS form names it."

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from costlens.allocate import changed
 from costlens.allocate.configured import policy_from
+from costlens.errors import ConfigError
 from costlens.settings.budgets import Settings as BudgetSettings
+from costlens.settings.statements import Settings as StatementSettings
+from costlens.statement.convert import Rate, converted, read_rates
 from costlens.statement.forms import FORMS, printed
 from costlens.statement.gather import Ask, check_team, gather
 
@@ -46,10 +49,26 @@ def ask(config: Config, month: str, as_of: datetime | None = None, policy: str |
 
 
 def facts_of(config: Config, ledger: Ledger, wanted: Ask) -> Facts:
-    """Return the facts of a month."""
-    if wanted.as_of is not None:
-        return gather(ledger, wanted)
-    return ledger.read(lambda snapshot: gather(ledger, wanted, snapshot))
+    """Return the facts of a month, in the currency that the configuration wants; what is closed is as it was closed."""
+    is_now = wanted.as_of is None
+    found = ledger.read(lambda snapshot: gather(ledger, wanted, snapshot)) if is_now else gather(ledger, wanted)
+    return found if found.closed else in_wanted_currency(config, found)
+
+
+def in_wanted_currency(config: Config, facts: Facts) -> Facts:
+    """Return the facts as billed, or converted where the configuration says so."""
+    currency, rates = wanted_currency(config)
+    return facts if currency is None else converted(facts, currency, rates)
+
+
+def wanted_currency(config: Config) -> tuple[str | None, tuple[Rate, ...]]:
+    """Return the currency that statements are converted to, and the table of rates; None = as billed."""
+    settings = config.section(StatementSettings)
+    if settings.currency is None:
+        return None, ()
+    if settings.rate_table is None:
+        raise ConfigError("statements.currency: converting needs `statements.rate_table`, a CSV of dated rates")
+    return settings.currency, read_rates(config.base / settings.rate_table)
 
 
 def printed_statement(config: Config, ledger: Ledger, asked: Asked) -> bytes:

@@ -15,9 +15,10 @@ from costlens.reconcile import HALF_CENT, Reconciliation
 from costlens.render import amount
 from costlens.report import first_day, month_end
 from costlens.settings.statements import Settings
-from costlens.statement.asked import ask
+from costlens.statement.asked import ask, wanted_currency
 from costlens.statement.books import fingerprint
 from costlens.statement.build import Facts, statement
+from costlens.statement.convert import converted
 from costlens.statement.forms import FORMS
 from costlens.statement.gather import frozen, gather
 from costlens.statement.lines import as_row
@@ -64,6 +65,9 @@ def _close(
     chain = closes.records(ledger.database)
     wanted = ask(config, month)
     facts = gather(ledger, wanted, snapshot)
+    currency, rates = wanted_currency(config)
+    if currency is not None:
+        converted(facts, currency, rates)  # a rate that is missing is told before anything is closed
     _check_over(facts)
     limit = config.section(Settings).residual
     faults = list(_faults(facts.balances.values(), limit))
@@ -78,7 +82,11 @@ def _close(
         who=who,
         reason=accepted if faults else None,
         snapshot=snapshot.id,
-        content=content(facts, wanted.policy, ledger.estate(snapshot), fingerprint(ledger, snapshot, month)),
+        content={
+            **content(facts, wanted.policy, ledger.estate(snapshot), fingerprint(ledger, snapshot, month)),
+            "currency": currency,
+            "rates": [rate.as_row() for rate in rates],
+        },
         lines=[as_row(line) for line in facts.lines],
         documents={KEPT: kept_rows(config, ledger, snapshot, wanted, facts)},
         expected=chain[-1].hash if chain else closes.ROOT,

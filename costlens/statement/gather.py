@@ -19,6 +19,7 @@ from costlens.report import first_day, month_before
 from costlens.settings.budgets import Settings as BudgetSettings
 from costlens.statement.books import month_lines
 from costlens.statement.build import Facts
+from costlens.statement.convert import converted, rate_of
 from costlens.statement.corrections import corrections
 from costlens.statement.lines import ZERO, Line, in_cents, of_row
 from costlens.statement.model import Budget, Closed
@@ -89,7 +90,7 @@ def corrections_of(ledger: Ledger, snapshot: Snapshot, ask: Ask) -> tuple[Line, 
 def frozen(ledger: Ledger, close: Close) -> Facts:
     """Return the facts of a closed month as they were closed; LedgerError where a line was changed since."""
     body = close.content()
-    return Facts(
+    found = Facts(
         month=close.month,
         lines=tuple(of_row(row) for row in closes.lines_of(ledger.database, close)),
         before=None if body["before"] is None else tuple(of_row(row) for row in body["before"]),
@@ -103,6 +104,9 @@ def frozen(ledger: Ledger, close: Close) -> Facts:
         closed=Closed(close.id, close.at, close.who, close.hash, close.reason),
         problems=body["problems"],
     )
+    if body["currency"] is None:
+        return found
+    return converted(found, body["currency"], [rate_of(row, "closed rates", n) for n, row in enumerate(body["rates"])])
 
 
 def _date(text: str | None) -> date | None:
