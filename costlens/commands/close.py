@@ -76,6 +76,10 @@ def command(
         sent = _send(config, ledger, done) if send else None
     if sent is not None:
         click.echo(sent, err=True)
+    _tell(done, as_json=as_json)
+
+
+def _tell(done: Done, *, as_json: bool) -> None:
     record = done.record
     if as_json:
         said = {"month": record.month, "number": record.id, "hash": record.hash, "lines": record.lines}
