@@ -41,7 +41,7 @@ CARRIED_DAYS = 31
 #: Feed of the rates that pricing uses: one price a day, made of all that is known.
 RESOLVED = "resolved"
 #: Facts that no charge depends on.
-_NO_MONEY = {"sessions", "shapes", "runs", "materializations"}
+_NO_MONEY = {"accesses", "sessions", "shapes", "runs", "materializations"}
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -86,20 +86,18 @@ class Books:
         """
         booked = Booked()
         dirty: set[int] = set()
-        sessions: set[int] = set()
-        shapes: set[int] = set()
+        quiet: dict[str, set[int]] = {name: set() for name in _NO_MONEY}
         for name in staged.tables():
             change = change_of(self.engine, self._stored, staged, name)
             booked.rows[name] = self._replace(name, change)
             if name not in _NO_MONEY:
                 dirty |= change.dirty
-            elif name == "sessions":
-                sessions |= change.dirty
-            elif name == "shapes":
-                shapes |= change.days
-        told = dirty | self.shapes.read(shapes, before=self.before.get("shapes"))
+            else:
+                quiet[name] |= change.days
+        told = dirty | self.shapes.read(quiet["shapes"], before=self.before.get("shapes"))
+        told |= self.shapes.accessed(quiet["accesses"]) & self._all_days()
         reach = self._reach(dirty)
-        retold = self._retold(told | self.shapes.followed(told), sessions, reach)
+        retold = self._retold(told | self.shapes.followed(told), quiet["sessions"], reach)
         booked.unpriced = self._price(reach)
         retold |= self._attribute(retold)
         self._daily(retold)

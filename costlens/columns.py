@@ -1,4 +1,19 @@
-"""What a table of the ledger is made of: columns with a type and a meaning, a grain and a key."""
+"""What a table of the ledger is made of: columns with a type and a meaning, a grain and a key.
+
+Types (`Column.type`) in the two places they live:
+
+| type    | in the lake (Arrow)       | in pipeline expressions (Ibis) |
+|---------|---------------------------|--------------------------------|
+| text    | string                    | string                         |
+| instant | timestamp[us, UTC]        | int64, microseconds since 1970 |
+| day     | date32                    | int32, days since 1970         |
+| integer | int64                     | int64                          |
+| double  | double (weights, shares)  | float64                        |
+| decimal | decimal128(38, 12)        | decimal(38, 12) (units, money) |
+| boolean | bool                      | boolean                        |
+
+`costlens.engine` converts between the two; nothing else does.
+"""
 
 from __future__ import annotations
 

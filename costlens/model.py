@@ -1,18 +1,6 @@
 """The tables of the ledger: every fact, charge, attribution and total that CostLens keeps, as data.
 
-Types (`Column.type`) in the two places they live:
-
-| type    | in the lake (Arrow)       | in pipeline expressions (Ibis) |
-|---------|---------------------------|--------------------------------|
-| text    | string                    | string                         |
-| instant | timestamp[us, UTC]        | int64, microseconds since 1970 |
-| day     | date32                    | int32, days since 1970         |
-| integer | int64                     | int64                          |
-| double  | double (weights, shares)  | float64                        |
-| decimal | decimal128(38, 12)        | decimal(38, 12) (units, money) |
-| boolean | bool                      | boolean                        |
-
-`costlens.engine` converts between the two; nothing else does. Every window is half-open, every instant is UTC.
+Types are those of `costlens.columns`. Every window is half-open, every instant is UTC.
 """
 
 from __future__ import annotations
@@ -217,6 +205,18 @@ is_final boolean whether the vendor may still change it
 """,
 )
 
+ACCESSES = _fact(
+    "accesses",
+    "what the vendor says that a query wrote and read; day = UTC day of accessed_at",
+    ("query_id",),
+    """
+query_id text
+accessed_at instant start of the query
+targets text JSON list of relations written
+reads text JSON list of relations read
+""",
+)
+
 SHAPES = _fact(
     "shapes",
     "shape x database x schema seen on the day",
@@ -374,7 +374,20 @@ provisional_cost decimal part of cost that may still change
 """,
 )
 
-_FACTS = (QUERIES, SESSIONS, QUERY_USAGE, METERING, POOL_EVENTS, USAGE, BILL, RATES, SHAPES, RUNS, MATERIALIZATIONS)
+_FACTS = (
+    QUERIES,
+    SESSIONS,
+    QUERY_USAGE,
+    METERING,
+    POOL_EVENTS,
+    USAGE,
+    BILL,
+    RATES,
+    ACCESSES,
+    SHAPES,
+    RUNS,
+    MATERIALIZATIONS,
+)
 TABLES: dict[str, Table] = {
     table.name: table for table in (*_FACTS, LINEAGE, SHAPE_ASSETS, CHARGES, ATTRIBUTIONS, DAILY)
 }

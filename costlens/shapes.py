@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A text seen in this many days before or after is not read again.
 _REMEMBERED_DAYS = 8
+#: What the vendor says of a query is known by the query's start: it is looked for so many days before its end.
+ACCESS_REACH_DAYS = 2
 
 
 class Shapes:
@@ -56,7 +58,15 @@ class Shapes:
     def deeds(self, days: Collection[int]) -> ir.Table:
         """Return what the queries of some days, and of the days beside them, did."""
         near = beside(days)
-        return deeds_of({name: self._stored(name, near) for name in ("queries", "lineage")})
+        facts = {name: self._stored(name, near) for name in ("queries", "lineage")}
+        accessed = {day - step for day in near for step in range(ACCESS_REACH_DAYS + 1)}
+        if accessed & self._writer.days("accesses", self._source):
+            facts["accesses"] = self._stored("accesses", accessed)
+        return deeds_of(facts)
+
+    def accessed(self, days: Collection[int]) -> set[int]:
+        """Return the days on which queries ended of which the vendor says something on `days`."""
+        return {day + step for day in days for step in range(ACCESS_REACH_DAYS + 1)}
 
     def followed(self, days: set[int]) -> set[int]:
         """Return the days beside `days` whose queries may have fed what a thread wrote on one of `days`."""

@@ -61,6 +61,7 @@ _WORDS: dict[tuple[str, str], frozenset[str | None]] = {
 _TIMES = {
     "queries": ("ended_at",),
     "sessions": ("opened_at",),
+    "accesses": ("accessed_at",),
     "query_usage": ("hour", "ended_at"),
     "metering": ("hour",),
     "pool_events": ("at",),

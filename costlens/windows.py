@@ -33,6 +33,7 @@ GAP_SINCE, GAP_UNTIL = ":gap-since", ":gap-until"
 _TIMES = {
     "queries": "ended_at",
     "sessions": "opened_at",
+    "accesses": "accessed_at",
     "metering": "hour",
     "pool_events": "at",
     "usage": "started_at",

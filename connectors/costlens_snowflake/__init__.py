@@ -9,7 +9,7 @@ from costlens.connector import Connector, Facts, Finding, Rate, Reader, SourceSe
 from costlens_snowflake import billing, metering, money, queries
 from costlens_snowflake.settings import Rates, SnowflakeSettings
 from costlens_snowflake.statements import export_statement
-from costlens_snowflake.views import FOCUS_COST_USAGE, RUNNING_QUERIES, VIEWS
+from costlens_snowflake.views import ACCESS_HISTORY, FOCUS_COST_USAGE, RUNNING_QUERIES, VIEWS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -29,8 +29,10 @@ class Snowflake(Connector):
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__(settings)
-        if self._given.bill == "currency":  # nobody has to grant or export a view that is not used
-            self.views = tuple(view for view in VIEWS if view is not FOCUS_COST_USAGE)  # type: ignore[misc]
+        unused = [] if self._given.bill == "focus" else [FOCUS_COST_USAGE]
+        unused += [] if self._given.access_history else [ACCESS_HISTORY]
+        # Nobody has to grant or export a view that is not used.
+        self.views = tuple(view for view in VIEWS if view not in unused)  # type: ignore[misc]
 
     @property
     def _given(self) -> SnowflakeSettings:
@@ -114,6 +116,7 @@ _BILLS = {"usage_in_currency_daily": "currency", "focus_cost_usage_v1_3": "focus
 _WITHOUT_ACCOUNT = {
     "query_attribution_history": queries.attribution,
     "query_metering_history": queries.adaptive,
+    "access_history": queries.accesses,
     "sessions": queries.sessions,
     "warehouse_events_history": metering.events,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import ibis
+import ibis.expr.datatypes as dt
 
 from costlens.connector import Facts
 from costlens_snowflake.services import ACCELERATION_CREDITS, CREDITS
@@ -18,6 +19,13 @@ _CANCELLED = ("604", "000604")
 _CANCELLED_TEXT = "SQL execution canceled"
 _NULL = ibis.null("string")
 #: What the view does not tell: parents are in QUERY_ATTRIBUTION_HISTORY, relations in ACCESS_HISTORY.
+_OBJECTS = '[{"objectDomain":"VARCHAR","objectName":"VARCHAR"}]'
+_objects_in = ibis.udf.scalar.builtin(
+    lambda document, shape: None,
+    name="from_json",
+    signature=((dt.string, dt.string), dt.Array(dt.Struct({"objectDomain": "string", "objectName": "string"}))),
+)
+_quoted = ibis.udf.scalar.builtin(lambda text: None, name="to_json", signature=((dt.string,), dt.string))
 _ABSENT = {
     **dict.fromkeys(("parent_id", "root_id", "region", "labels", "mark", "shape", "targets", "reads"), _NULL),
     **dict.fromkeys(("bytes_billed", "slot_ms"), ibis.null("int64")),
@@ -196,3 +204,21 @@ def running(rows: ir.Table) -> ir.Table:
         bytes=ibis.null("int64"),
         slot_ms=ibis.null("int64"),
     )
+
+
+def accesses(rows: ir.Table) -> list[Facts]:
+    """Return what ACCESS_HISTORY says of each query; stages and functions are no relations, and a cut-off row says it has more."""
+    facts = rows.group_by("query_id").agg(
+        accessed_at=rows.query_start_time.min(),
+        targets=_relations(rows.objects_modified).max(),
+        reads=_relations(rows.direct_objects_accessed).max(),
+    )
+    return [Facts("accesses", facts.mutate(day=day_of(facts.accessed_at)))]
+
+
+def _relations(objects: ir.StringValue) -> ir.StringValue:
+    """Turn a list of objects into a JSON list of the tables and views among them, null where there are none."""
+    listed = _objects_in(objects, _OBJECTS)
+    kept = listed.filter(lambda each: each.objectDomain.lower().re_search("table|view|stream").fill_null(False))
+    names = kept.map(lambda each: _quoted(each.objectName)).unique().sort().join(",")
+    return ibis.ifelse(names.nullif("").notnull(), ibis.literal("[") + names + "]", _NULL)

@@ -63,6 +63,10 @@ class SnowflakeSettings(SourceSettings):
         default="enterprise", description="Edition whose list price is used where no better price is known."
     )
     rates: Rates | None = Field(default=None, description="Prices used where the account cannot see its rate sheet.")
+    access_history: bool = Field(
+        default=False,
+        description="Read ACCESS_HISTORY too (Enterprise edition): what queries wrote and read by Snowflake's own word; a large view.",
+    )
     bill: Literal["currency", "focus"] = Field(
         default="currency",
         description="Which view is the bill: USAGE_IN_CURRENCY_DAILY or the FOCUS view; set it once, before the first sync.",

@@ -151,6 +151,15 @@ SESSIONS = _view(
     grant=_SECURITY,
     purpose="the tool that sent a query",
 )
+ACCESS_HISTORY = _view(
+    "access_history",
+    "query_start_time",
+    "query_id text!, query_start_time instant!, direct_objects_accessed json, objects_modified json",
+    hours=3,
+    pull="hourly",
+    grant=_GOVERNANCE,
+    purpose="what queries wrote and read by Snowflake's own word (Enterprise edition); without it by their texts",
+)
 RATE_SHEET_DAILY = _view(
     "rate_sheet_daily",
     "date",
@@ -329,6 +338,7 @@ VIEWS = (
     METERING_DAILY_HISTORY,
     WAREHOUSE_EVENTS_HISTORY,
     SESSIONS,
+    ACCESS_HISTORY,
     RATE_SHEET_DAILY,
     USAGE_IN_CURRENCY_DAILY,
     FOCUS_COST_USAGE,

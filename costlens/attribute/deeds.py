@@ -33,7 +33,10 @@ class Deed:
     @property
     def lasting(self) -> tuple[str, ...]:
         """The targets that outlive the session."""
-        return tuple(name for name in self.targets if name not in self.temporary)
+        if not self.temporary:
+            return self.targets
+        temporary = {self.full(name) for name in self.temporary}
+        return tuple(name for name in self.targets if self.full(name) not in temporary)
 
     def full(self, name: str) -> tuple[str, ...]:
         """Return a relation's name, completed by where the query stood."""
@@ -53,9 +56,16 @@ def deeds_of(facts: Mapping[str, ir.Table]) -> ir.Table:
     rows, lineage = facts["queries"], facts["lineage"]
     told = lineage.select("source", "day", "shape", "verb", "temporary", "marks", wrote="targets", looked_at="sources")
     joined = rows.left_join(told, ["source", "day", "shape"])
-    targets = ibis.coalesce(joined.targets, joined.wrote, _EMPTY)
-    sources = ibis.coalesce(joined.reads.nullif(_EMPTY), joined.looked_at, _EMPTY)
-    is_known = joined.verb.notnull() | joined.targets.notnull() | joined.reads.notnull()
+    vendor_targets, vendor_reads = joined.targets, joined.reads
+    if "accesses" in facts:
+        said = facts["accesses"].group_by("source", "query_id")
+        said = said.agg(modified=ibis._.targets.max(), accessed=ibis._.reads.max())
+        joined = joined.left_join(said, ["source", "query_id"])
+        vendor_targets = ibis.coalesce(joined.targets, joined.modified)
+        vendor_reads = ibis.coalesce(joined.reads, joined.accessed)
+    targets = ibis.coalesce(vendor_targets, joined.wrote, _EMPTY)
+    sources = ibis.coalesce(vendor_reads.nullif(_EMPTY), joined.looked_at, _EMPTY)
+    is_known = joined.verb.notnull() | vendor_targets.notnull() | vendor_reads.notnull()
     parts = (
         joined.verb.fill_null(""),
         targets,

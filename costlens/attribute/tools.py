@@ -31,8 +31,11 @@ class Match:
     caught: Mapping[str, str]
 
     def fill(self, template: str | None) -> str | None:
-        """Return a template with the named groups filled in."""
-        return template.format_map(self.caught) if template else None
+        """Return a template with the named groups filled in; None where one caught nothing."""
+        try:
+            return template.format_map(self.caught) if template else None
+        except KeyError:
+            return None
 
 
 class Tools:

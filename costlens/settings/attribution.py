@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 KEY = "attribution"
+_PLACE = re.compile(r"\{[A-Za-z_]\w*\}")
 #: What a rule of a tool may look at, beside `tag:KEY` and `label:KEY`.
 FIELDS = ("user", "role", "pool", "client", "account", "database", "schema", "target", "source", "text")
 
@@ -31,6 +32,13 @@ class ToolRule(BaseModel):
     asset: str | None = Field(default=None, description="Asset; `{name}` stands for a named group of the expressions.")
     team: str | None = Field(default=None, description="Team; `{name}` as above.")
     confidence: float = Field(default=0.8, ge=0, le=1, description="How sure the rule is.")
+
+    @field_validator("asset", "team")
+    @classmethod
+    def _fillable(cls, template: str | None) -> str | None:
+        if template and _PLACE.sub("", template).count("{") + _PLACE.sub("", template).count("}"):
+            raise ValueError("braces hold the name of a group: {name}")
+        return template
 
     @field_validator("when")
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from costlens.attribute.deeds import deeds_of
+from costlens.attribute.tools import Tools
 from costlens.engine import Engine
 from costlens.estate import Asset, Estate, Ownership, PrincipalRule
 from costlens.lineage.shapes import lineage_of
@@ -42,7 +43,12 @@ def rows_of(*queries: Row, estate: Estate = ESTATE, dialect: str = "snowflake") 
 
 
 def facts_with_deeds(
-    engine: Engine, queries: Sequence[Row], held: Sequence[tuple[int, str]] = (), dialect: str = "snowflake"
+    engine: Engine,
+    queries: Sequence[Row],
+    held: Sequence[tuple[int, str]] = (),
+    dialect: str = "snowflake",
+    accesses: Sequence[Row] = (),
+    sessions: Sequence[Row] = (),
 ) -> dict[str, ir.Table]:
     """Return queries with `text` as facts, with their deeds; `held` is what the first one's shape was for on other days."""
     place = {"database": "ANALYTICS", "schema": "MARTS", "session_id": "s"}
@@ -51,9 +57,10 @@ def facts_with_deeds(
     ]
     shapes = [{"day": q.get("day", TODAY), "shape": q["shape"], "text": mask_text(q["text"], dialect)} for q in listed]
     assets = [{"day": day, "shape": listed[0]["shape"], "asset": asset} for day, asset in held]
-    facts = facts_of(engine, {"queries": listed, "shapes": shapes, "lineage": [], "shape_assets": assets})
-    lineage = lineage_of(facts["shapes"], facts["lineage"], dialect, "1", lambda _: [], engine)
-    return {**facts, "deeds": deeds_of({"queries": facts["queries"], "lineage": lineage})}
+    told = {"lineage": [], "shape_assets": assets, "accesses": accesses, "sessions": sessions}
+    facts = facts_of(engine, {"queries": listed, "shapes": shapes, **told})
+    lineage = lineage_of(facts["shapes"], facts["lineage"], dialect, "1", Tools([]).marks, engine)
+    return {**facts, "deeds": deeds_of({**facts, "lineage": lineage})}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +98,15 @@ def test_several_targets_share() -> None:
 def test_what_the_vendor_says_was_written_comes_before_the_text() -> None:
     query = {"query_id": "q", "text": "insert into customers select 1", "targets": '["ANALYTICS.MARTS.ORDERS"]'}
     assert told(query) == {"q": ("orders", None, "target")}
+
+
+def test_what_access_history_says_was_written_and_read_comes_before_the_text() -> None:
+    query = {"query_id": "q", "text": "create temporary table t as select * from identifier($x)", "user": "BI_SVC"}
+    said = {"query_id": "q", "targets": '["ANALYTICS.MARTS.T"]', "reads": '["ANALYTICS.MARTS.ORDERS"]'}
+    with Engine(threads=2) as engine:
+        facts = facts_with_deeds(engine, [query], accesses=[said])
+        (row,) = answers_of(engine, facts, ESTATE, Settings(), {TODAY})
+    assert short(row) == ("orders", None, "read")
 
 
 def test_date_shards_of_bigquery_are_one_asset() -> None:

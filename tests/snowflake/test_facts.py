@@ -264,3 +264,22 @@ def test_a_partial_export_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     shutil.copy(EXPORT / "query_history.jsonl", tmp_path)
     with Engine() as engine:
         assert len(World(engine, export=tmp_path).of("query_history")) == 10
+
+
+def test_access_history_tells_tables_and_views_and_no_more() -> None:
+    with Engine() as engine:
+        world = World(engine, access_history=True)
+        rows = {row["query_id"]: (row["targets"], row["reads"]) for row in world.of("access_history")}
+    assert rows == {
+        "01bf-0001": ('["ANALYTICS.MARTS.ORDERS"]', '["ANALYTICS.MARTS.CUSTOMERS"]'),
+        "01bf-0002": (None, None),
+    }
+
+
+def test_access_history_is_read_where_it_is_asked_for() -> None:
+    settings = {"name": "prod", "type": "snowflake", "export": EXPORT}
+    asked = [
+        Snowflake(SnowflakeSettings.model_validate({**settings, "access_history": wanted})).views
+        for wanted in (False, True)
+    ]
+    assert {view.name for view in asked[1]} - {view.name for view in asked[0]} == {"access_history"}
