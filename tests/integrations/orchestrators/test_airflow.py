@@ -85,6 +85,7 @@ def settings(home: Path, warehouses: Warehouses) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW_CONN_SNOWFLAKE": _connection("snowflake", driver, login="SVC", password="password"),
         "AIRFLOW_CONN_SNOWFLAKE_API": _connection("snowflake", api, login="SVC"),
