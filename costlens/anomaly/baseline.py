@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WEEKS = 84
 NOISE_DAYS = 56
 TREND_DAYS = 42
+#: How far a series whose trend is not known yet may grow in a day.
+UNKNOWN_TREND = 0.008
 YOUNG = 22
 #: Days that the levels are taken over.
 LEVELS = (3, 7, 28)
@@ -48,6 +50,7 @@ class Tuning:
     sparse_worst: float = 1.45
     sparse_least: float = 0.5
     shift_z: float = 2.0
+    pair_z: float = 3.0
     shift_few: float = 6.0
     shift_least: float = 0.17
     shift_own: float = 1.6
@@ -62,7 +65,7 @@ class Tuning:
         """Return a tuning whose bands are narrower by that factor; shifts need that much less evidence."""
         return replace(
             self,
-            **{name: getattr(self, name) / sensitivity for name in ("z_up", "z_down", "sparse_z", "shift_z")},
+            **{name: getattr(self, name) / sensitivity for name in ("z_up", "z_down", "sparse_z", "shift_z", "pair_z")},
         )
 
 
@@ -95,8 +98,10 @@ class Baseline:
         self.quiet = np.zeros((n, 7))
         """Share of days without cost, per weekday."""
         self.is_sparse = np.zeros(n, bool)
-        self.slope, self.doubt = np.zeros(n), np.full(n, 0.02)
+        self.slope, self.doubt = np.zeros(n), np.full(n, UNKNOWN_TREND)
         self.weights = np.ones((n, len(LEVELS))) / len(LEVELS)
+        self.memory = np.zeros(n)
+        """How much of a day's distance from the month's level is left on the next day."""
         self.noise = Noise(*(np.full(n, value) for value in (tuning.prior_spread, 0.0, 0.0, 0.0)))
 
     def weekday(self, t: int) -> int:
@@ -147,28 +152,32 @@ class Baseline:
         self.scale[rows] = np.where(np.isnan(scale), self.scale[rows], scale)
         logs = np.log(past + self.offset()[rows, None])
         self.quiet[rows], self.is_sparse[rows] = _quiet(past[:, -NOISE_DAYS:], weekdays[-NOISE_DAYS:])
-        self.week[rows] = _week(logs, weekdays)
+        self.week[rows], learnt = _week(logs, weekdays)
         busy = self.quiet[rows][:, weekdays] < 0.5
         flat = np.where(busy, logs - self.week[rows][:, weekdays], np.nan)
         self.flat[rows, since:t] = flat
         self.slope[rows], self.doubt[rows] = trend(flat[:, -TREND_DAYS:])
-        self._learn_noise(rows, flat, self.ordinary[rows, since:t])
+        self._learn_noise(rows, flat, self.ordinary[rows, since:t], learnt)
 
-    def _learn_noise(self, rows: NDArray[np.int64], flat: Floats, ordinary: Flags) -> None:
-        """Learn how far each day strayed from what the days before it said, and which of the levels said it best."""
+    def _learn_noise(self, rows: NDArray[np.int64], flat: Floats, ordinary: Flags, learnt: Floats) -> None:
+        """Learn how far each day strayed from what the days before it said, and which of the levels said it best.
+
+        `learnt` is what learning the weekdays from the same days hides of their noise.
+        """
         errors = np.stack([_errors(flat, k, self.slope[rows])[:, -NOISE_DAYS:] for k in LEVELS], axis=2)
         errors[~ordinary[:, -NOISE_DAYS:]] = np.nan
         missed = np.minimum(np.abs(errors), 1.0)
         counts = (~np.isnan(missed)).sum(axis=1)
         mean = (np.nan_to_num(missed).sum(axis=1) + 0.3) / (counts + 1)
         self.weights[rows] = 1 / mean**4
+        self.memory[rows] = _memory(errors[:, :, -1])
         strayed = _blend(errors.reshape(-1, len(LEVELS)), np.repeat(self.weights[rows], errors.shape[1], axis=0))
         held, counts = quantiles.ordered(np.abs(strayed.reshape(errors.shape[:2])))
         if held.shape[1] == 0:
             return
         tuning = self.tuning
         middle, most = quantiles.at(held, counts, 0.5), quantiles.at(held, counts, 0.9)
-        raw = np.nan_to_num(np.maximum(1.4826 * middle, most / 1.645))
+        raw = np.nan_to_num(np.maximum(1.4826 * middle, most / 1.645)) * learnt
         squares = raw**2 * counts + tuning.prior_spread**2 * tuning.prior_days
         spread = np.maximum(np.sqrt(squares / (counts + tuning.prior_days)), tuning.least_spread)
         tail = np.nan_to_num(quantiles.at(held, counts, 0.95) / np.maximum(middle, 0.3 * spread))
@@ -189,14 +198,14 @@ def trend(flat: Floats) -> tuple[Floats, Floats]:
     """Return the slope per day of each row, drawn to none by its doubt, and that doubt."""
     half = TREND_DAYS // 2
     if flat.shape[1] <= half:
-        return np.zeros(len(flat)), np.full(len(flat), 0.02)
+        return np.zeros(len(flat)), np.full(len(flat), UNKNOWN_TREND)
     held, counts = quantiles.ordered((flat[:, half:] - flat[:, :-half]) / half)
     middle = np.nan_to_num(quantiles.at(held, counts, 0.5))
     spread = np.nan_to_num(quantiles.at(held, counts, 0.75) - quantiles.at(held, counts, 0.25)) * 0.7413
     doubt = 1.25 * spread / np.sqrt(np.maximum(counts, 1)) + np.where(counts < 10, 0.01, 0.0005)
     few = counts < 7
     slope = np.where(few, 0.0, np.clip(middle**3 / (middle**2 + doubt**2), -0.03, 0.03))
-    return slope, np.where(few, 0.02, doubt)
+    return slope, np.where(few, UNKNOWN_TREND, doubt)
 
 
 def _level(flat: Floats, k: int) -> Floats:
@@ -221,8 +230,21 @@ def _errors(flat: Floats, k: int, slope: Floats) -> Floats:
     return np.asarray(flat[:, -NOISE_DAYS:] - levels - slope[:, None] * (k + 1) / 2)
 
 
-def _week(logs: Floats, weekdays: NDArray[np.int64]) -> Floats:
-    """Return each weekday's distance from the week around it, as far as it stands out of the noise."""
+def _memory(errors: Floats) -> Floats:
+    """Return the correlation of neighbouring days' errors, drawn to none where they are few."""
+    now, before = np.clip(errors[:, 1:], -1, 1), np.clip(errors[:, :-1], -1, 1)
+    both = ~np.isnan(now * before)
+    product = np.where(both, now * before, 0.0).sum(axis=1)
+    square = np.where(both, (now**2 + before**2) / 2, 0.0).sum(axis=1)
+    n = both.sum(axis=1)
+    return np.asarray(np.clip(product / (square + 1e-9) * n / (n + 10), 0.0, 0.9))
+
+
+def _week(logs: Floats, weekdays: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return each weekday's distance from the week around it, as far as it stands out of the noise.
+
+    Also how much farther than it seems a day strays: it took part in what is said of its weekday, and that is not certain.
+    """
     effects, spreads, many = np.zeros((len(logs), 7)), np.full((len(logs), 7), np.nan), np.zeros((len(logs), 7))
     off = logs - _week_means(logs)
     for day in range(7):
@@ -239,7 +261,10 @@ def _week(logs: Floats, weekdays: NDArray[np.int64]) -> Floats:
     )  # one day of a weekday tells its noise from its effect by no means
     doubt = np.mean((pooled**2 * 1.57)[:, None] / np.maximum(many, 0.5), axis=1)
     signal = np.maximum(np.mean(effects**2, axis=1) - doubt, 0.0)
-    return np.asarray(effects * (signal / (signal + doubt + 1e-9))[:, None])
+    share = signal / (signal + doubt + 1e-9)
+    weeks = np.maximum(many.mean(axis=1), 1.0)
+    learnt = np.sqrt(1 + share**2 * (1 / np.maximum(weeks - 1, 0.5) + 1.57 / weeks))
+    return effects * share[:, None], learnt
 
 
 def _quiet(past: Floats, weekdays: NDArray[np.int64]) -> tuple[Floats, Flags]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 WINDOWS = (2, 3, 5, 7, 10, 14)
+NEAR = 3
 LAG = 14
 EPOCH = date(1970, 1, 1)
 
@@ -49,6 +50,8 @@ class Episodes:
         self.size = np.full(n, np.nan)
         self.away = np.full((n, days), np.nan)
         """Distance of every day, also of those in events."""
+        self.raw = np.full((n, days), np.nan)
+        """The same, of young series too."""
         self.noisy = np.zeros(n)
         self.drifts = np.full((len(WINDOWS), n, days), np.nan)
         self.debt = np.zeros(n)
@@ -65,6 +68,7 @@ class Episodes:
         counts = base.noise.counts
         away = base.log(y) - log
         self.away[:, t] = np.where(base.age >= 14, away, np.nan)
+        self.raw[:, t] = away
         expected = base.amount(log)
         active_day = (log - np.log(base.offset()) > 1.0) & (base.quiet[:, base.weekday(t)] < 0.5)
         limit = self._limit(spread)
@@ -73,7 +77,7 @@ class Episodes:
         ready = known & ~np.isnan(away)
         up = ready & active_day & ~base.is_sparse & (away > limit)
         stands_out = ready & active_day & (np.abs(away) > 0.4 * limit)
-        monthly = self._monthly(t, limit)
+        monthly = np.maximum(self._monthly(t, limit), self._last_week(t, limit))
         up &= away - monthly > limit
         typical, sparse_limit = self._sparse_limit(t)
         rare = base.is_sparse | ~active_day
@@ -123,6 +127,13 @@ class Episodes:
             found = np.where(is_first, np.maximum(found, self.tuning.first_month_end), found)
         return np.asarray(found)
 
+    def _last_week(self, t: int, limit: Floats) -> Floats:
+        """Return how far the same weekday of last week lay above: a weekday that is dear again is a weekday to learn."""
+        if t < 7:
+            return np.zeros(self.base.series)
+        before = np.nan_to_num(self.raw[:, t - 7])
+        return np.where(before > 0.6 * limit, before * 1.1 + 0.1 * limit, 0.0)
+
     def _sparse_limit(self, t: int) -> tuple[Floats, Floats]:
         """Return the log of a usual day of a series that runs now and then, and that above which one is too dear."""
         base, tuning = self.base, self.tuning
@@ -171,22 +182,34 @@ class Episodes:
         old = base.flat[:, since : t - LAG + 1]
         held, many = quantiles.ordered(old)
         middle = quantiles.at(held, many, 0.5)
-        centre = t - LAG - 17.5
-        told = np.nan_to_num(self.away[:, t] - away)
-        today = base.log(base.values[:, t]) - base.week[:, base.weekday(t)] - told
+        centre = quantiles.mean(np.where(np.isnan(old), np.nan, np.arange(since, t - LAG + 1)[None, :]))[0]
+        monthly = np.nan_to_num(self.away[:, t] - away)
+        today = base.log(base.values[:, t]) - base.week[:, base.weekday(t)] - monthly
+        today = np.where(base.quiet[:, base.weekday(t)] < 0.5, today, np.nan)
         recent = np.concatenate([base.flat[:, t - LAG + 1 : t], today[:, None]], axis=1)
+        lately = np.concatenate([self.away[:, t - 2 : t], away[:, None]], axis=1)
+        lately[np.isnan(recent[:, -3:])] = np.nan
         best = np.full(base.series, 0.0)
         few = tuning.shift_few / np.maximum(counts, 1)
+        lasting = np.sqrt((1 + base.memory) / (1 - base.memory))
         for number, k in enumerate(WINDOWS):
-            mean, n = quantiles.mean(recent[:, -k:])
-            reach = t - (k - 1) / 2 - centre
-            drift = mean - middle - np.maximum(slope, 0) * reach
-            self.drifts[number, :, t] = np.where(self.active == 0, drift, np.nan)
-            own = self._usual_drift(number, t)
-            theory = spread * np.sqrt(1 / k + 1.57 / np.maximum(many, 1)) + doubt * reach * 0.5
-            scale = np.maximum(theory, own)
-            z = drift / scale / (tuning.shift_z + few) / (1 + tuning.z_noisy * self.noisy)
-            hit = can & (many >= 10) & (n >= max(2, k - 1)) & (z > 1) & (drift > tuning.shift_least)
+            if (
+                k <= NEAR
+            ):  # against what was expected of each day: the weeks before lie too far back to tell a few days by
+                drift, n = quantiles.mean(lately[:, -k:])
+                enough, least = n == k, tuning.pair_z
+                theory = spread * np.sqrt(1 / k + 0.15)
+            else:
+                mean, n = quantiles.mean(recent[:, -k:])
+                reach = t - (k - 1) / 2 - centre
+                drift = mean - middle - np.maximum(slope, 0) * reach
+                enough, least = (many >= 10) & (n >= 0.7 * k), tuning.shift_z
+                theory = spread * lasting * np.sqrt(1 / np.maximum(n, 1) + 1.57 / np.maximum(many, 1))
+                theory = theory + doubt * reach * 0.5
+            self.drifts[number, :, t] = np.where((self.active == 0) & can, drift, np.nan)
+            scale = np.maximum(theory, self._usual_drift(number, t))
+            z = drift / scale / (least + few) / (1 + tuning.z_noisy * self.noisy)
+            hit = can & enough & (z > 1) & (drift > tuning.shift_least)
             began = np.where(hit & (z > best), t - k + 1, began)
             best = np.where(hit, np.fmax(best, z), best)
             found |= hit
