@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: docs setup soak demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
+.PHONY: eval-anomaly docs setup soak demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -49,6 +49,15 @@ bench-dashboard: .venv/.developer ## the dashboard in a browser on a company's l
 
 soak: .venv/.developer ## the service for ten minutes under load, with kills
 	$(BIN)/python bench/soak.py
+
+.venv-anomaly/.installed: bench/anomaly-requirements.txt
+	$(PYTHON) -m venv .venv-anomaly
+	.venv-anomaly/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/anomaly-requirements.txt wrapt
+	@touch $@
+
+eval-anomaly: .venv-anomaly/.installed ## detectors of spend anomalies compared: the table of docs/anomalies.md
+	PYTHONPATH=. .venv-anomaly/bin/python bench/anomaly.py
+	PYTHONPATH=. .venv-anomaly/bin/python bench/anomaly.py --speed
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .costlens .bench

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 CHUNK = 4096
+THREADS = min(os.cpu_count() or 1, 8)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ def judge(values: Floats, first_day: int, tuning: Tuning | None = None, floor: f
     """
     floors = np.broadcast_to(np.asarray(floor, np.float64), values.shape[1:])
     tuning = tuning or Tuning()
-    parts = [_judge(values[i : i + CHUNK], first_day, tuning, floors) for i in range(0, max(len(values), 1), CHUNK)]
+    chunks = [values[i : i + CHUNK] for i in range(0, max(len(values), 1), CHUNK)]
+    with ThreadPoolExecutor(THREADS) as pool:  # numpy lets go of the interpreter's lock while it sorts and adds
+        parts = list(pool.map(lambda chunk: _judge(chunk, first_day, tuning, floors), chunks))
     names = ("expected", "low", "high", "score", "alarm", "began")
     return Verdicts(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 

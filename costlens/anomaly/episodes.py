@@ -90,7 +90,7 @@ class Episodes:
         down = self._dropped(t, ready & active_day & ~base.is_sparse, y, expected, away, spread)
         drift, began = self._drift(t, spread, counts, away - monthly, ready & active_day & ~base.is_sparse)
         drift &= not _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
-        drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected > self.floors[t])
+        drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected - self.debt > self.floors[t])
         alarm = np.where(up | drift, 1, np.where(down, -1, 0)).astype(np.int8)
         since = np.where(drift & ~up, began, t).astype(np.int32)
         alarm, since = self._carry(t, alarm, since, away, spread, log - weekly, y, expected, active_day)
@@ -129,7 +129,7 @@ class Episodes:
 
     def _last_week(self, t: int, limit: Floats) -> Floats:
         """Return how far the same weekday of last week lay above: a weekday that is dear again is a weekday to learn."""
-        if t < 7:
+        if t < 7 or _is_month_turn(EPOCH + timedelta(days=self.base.first_day + t - 7)):
             return np.zeros(self.base.series)
         before = np.nan_to_num(self.raw[:, t - 7])
         return np.where(before > 0.6 * limit, before * 1.1 + 0.1 * limit, 0.0)
@@ -206,7 +206,7 @@ class Episodes:
                 enough, least = (many >= 10) & (n >= 0.7 * k), tuning.shift_z
                 theory = spread * lasting * np.sqrt(1 / np.maximum(n, 1) + 1.57 / np.maximum(many, 1))
                 theory = theory + doubt * reach * 0.5
-            self.drifts[number, :, t] = np.where((self.active == 0) & can, drift, np.nan)
+            self.drifts[number, :, t] = np.where((self.active == 0) & can & enough, drift, np.nan)
             scale = np.maximum(theory, self._usual_drift(number, t))
             z = drift / scale / (least + few) / (1 + tuning.z_noisy * self.noisy)
             hit = can & enough & (z > 1) & (drift > tuning.shift_least)
@@ -217,13 +217,12 @@ class Episodes:
 
     def _usual_drift(self, number: int, t: int) -> Floats:
         """Return how far windows of that length usually drift, by their own past: series with memory drift more."""
-        past = self.drifts[number, :, max(0, t - 70) : max(0, t - WINDOWS[number])]
+        past = self.drifts[number, :, max(0, t - 84) : max(0, t - LAG)]
         if past.shape[1] == 0:
             return np.zeros(self.base.series)
         held, counts = quantiles.ordered(np.abs(past))
-        return np.where(
-            counts >= 14, np.nan_to_num(quantiles.at(held, counts, 0.9)) / 1.645 * self.tuning.shift_own, 0.0
-        )
+        usual = np.nan_to_num(quantiles.at(held, counts, 0.75)) / 1.15
+        return np.where(counts >= 14, usual * self.tuning.shift_own, 0.0)
 
     def _carry(
         self,

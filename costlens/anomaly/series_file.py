@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 
 from costlens.anomaly.detector import Verdicts, judge
@@ -45,54 +45,91 @@ def read(path: Path) -> Table:
 
     Raises UsageError with the line for what cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
-            if missing:
-                raise UsageError(f"{path}: no column {missing[0]}: a header with series, ts, value is wanted")
-            found: dict[str, dict[datetime, float]] = {}
-            for number, row in enumerate(rows, 2):
-                at, value = _cell(path, number, row)
-                found.setdefault(row["series"], {})[at] = value
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read ({type(error).__name__}): a UTF-8 CSV file is wanted") from None
-    if not found:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        try:
+            connection.execute(_LOAD, [str(path)])
+            names = {row[0] for row in connection.execute("describe loaded").fetchall()}
+        except duckdb.Error as error:
+            raise UsageError(f"{path}: cannot be read ({type(error).__name__}): a UTF-8 CSV file is wanted") from None
+        missing = [name for name in COLUMNS if name not in names]
+        if missing:
+            raise UsageError(f"{path}: no column {missing[0]}: a header with series, ts, value is wanted")
+        connection.execute(_PARSE)
+        if wrong := connection.execute(_WRONG).fetchone():
+            raise UsageError(
+                f"{path}: line {wrong[0]}: ts is a date or time as 2026-10-31T17:00, value a finite number or nothing"
+            )
+        connection.execute(_PARTS)
+        return _table(connection, path)
+
+
+_LOAD = """
+create table loaded as
+select * from read_csv(?, header = true, all_varchar = true, null_padding = true, delim = ',', quote = '"', escape = '"')
+"""
+_PARSE = """
+create table parsed as
+select
+  row_number() over () + 1 as line, coalesce(series, '') as series, try_cast(trim(ts) as timestamptz) as moment,
+  nullif(trim(value), '') as told, try_cast(told as double) as value
+from loaded
+"""
+_WRONG = """
+select min(line) from parsed
+where moment is null or (told is not null and lower(told) not in ('null', 'none', 'na', 'nan') and not coalesce(isfinite(value), false))
+having count(*) > 0
+"""
+# One row a series and time: the later line counts, gaps are gone but their series and days stay known.
+_PARTS = """
+create table parts as
+select series, moment, arg_max(coalesce(value, 'nan'::double), line) as value, min(line) as line from parsed group by series, moment
+"""
+_DAYS = """
+select
+  series, date_diff('day', date '1970-01-01', moment::date) as day, sum(value) as value, count(*) as parts,
+  max(hour(moment)) as hour
+from parts where not isnan(value) group by all order by all
+"""
+
+
+def _table(connection: duckdb.DuckDBPyConnection, path: Path) -> Table:
+    names = [
+        row[0] for row in connection.execute("select series from parts group by series order by min(line)").fetchall()
+    ]
+    ends = connection.execute("select min(moment)::date, max(moment)::date from parts").fetchone()
+    if not names or ends is None:
         raise UsageError(f"{path}: no rows: each is a series, a time and a value")
-    return _table(found)
-
-
-def _cell(path: Path, number: int, row: dict[str, str]) -> tuple[datetime, float]:
-    try:
-        at = datetime.fromisoformat(row["ts"].strip().replace(" UTC", "+00:00"))
-        text = (row["value"] or "").strip()
-        value = float(text) if text and text.lower() not in ("null", "none", "na") else math.nan
-    except (ValueError, AttributeError):
-        raise UsageError(f"{path}: line {number}: ts is a date or time as 2026-10-31T17:00, value a number") from None
-    if math.isinf(value):
-        raise UsageError(f"{path}: line {number}: the value is not finite")
-    return (at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)), value
-
-
-def _table(found: dict[str, dict[datetime, float]]) -> Table:
-    first = min(min(times) for times in found.values()).date()
-    last = max(max(times) for times in found.values()).date()
-    values = np.full((len(found), (last - first).days + 1), np.nan)
+    first, last = (end.toordinal() - EPOCH.toordinal() for end in ends)
+    values = np.full((len(names), last - first + 1), np.nan)
     partial = np.zeros(values.shape, bool)
-    hours: dict[tuple[int, int], list[tuple[datetime, float]]] = {}
-    for row, times in enumerate(found.values()):
-        parts: dict[int, list[tuple[datetime, float]]] = {}
-        for at, value in sorted(times.items()):
-            if not math.isnan(value):
-                parts.setdefault((at.date() - first).days, []).append((at, value))
-        for column, told in parts.items():
-            values[row, column] = sum(value for _, value in told)
-        many = {column: told for column, told in parts.items() if len(told) > 1}
-        if len(many) * 2 > len(parts):
-            hours.update({(row, column): told for column, told in parts.items()})
-            end = max(parts)
-            partial[row, end] = parts[end][-1][0].hour < 23
-    return Table(tuple(found), (first - EPOCH).days, values, hours, partial)
+    days = connection.execute(_DAYS).fetchnumpy()
+    place = {name: number for number, name in enumerate(names)}
+    rows = np.array([place[name] for name in days["series"]], np.int64)
+    columns = days["day"].astype(np.int64) - first
+    values[rows, columns] = days["value"]
+    many = np.bincount(rows, days["parts"] > 1, minlength=len(names)) * 2 > np.bincount(rows, minlength=len(names))
+    for row in np.flatnonzero(many).tolist():
+        mine = np.flatnonzero(rows == row)
+        end = mine[np.argmax(columns[mine])]
+        partial[row, columns[end]] = days["hour"][end] < 23
+    hours = _hours(connection, {names[row]: row for row in np.flatnonzero(many).tolist()}, first)
+    return Table(tuple(names), first, values, hours, partial)
+
+
+def _hours(
+    connection: duckdb.DuckDBPyConnection, wanted: dict[str, int], first: int
+) -> dict[tuple[int, int], list[tuple[datetime, float]]]:
+    """Return the parts of the days of series that are told by the hour."""
+    found: dict[tuple[int, int], list[tuple[datetime, float]]] = {}
+    if not wanted:
+        return found
+    query = "select series, epoch_us(moment), value from parts where not isnan(value) and list_contains(?, series) order by moment"
+    for name, told, value in connection.execute(query, [list(wanted)]).fetchall():
+        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=told)
+        column = at.date().toordinal() - EPOCH.toordinal() - first
+        found.setdefault((wanted[name], column), []).append((at, value))
+    return found
 
 
 def judged(table: Table, tuning: Tuning | None = None, floor: float = 0.0) -> tuple[Verdicts, tuple[Event, ...]]:

@@ -92,7 +92,7 @@ def test_a_day_that_is_not_over_may_be_too_dear_but_not_too_cheap(tmp_path: Path
         ("series,ts,value\n", "no rows"),
         ("series,ts,value\na,yesterday,1\n", "line 2"),
         ("series,ts,value\na,2026-01-01,much\n", "line 2"),
-        ("series,ts,value\na,2026-01-01,inf\n", "not finite"),
+        ("series,ts,value\na,2026-01-01,inf\n", "finite number"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
