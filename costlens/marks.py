@@ -92,6 +92,8 @@ LABEL_PREFIXES = (
     "sheets_",
     "sqlmesh_",
 )
+#: Keys whose value is a commit of the code that sent the statement; kept where it looks like one.
+COMMIT_KEYS = frozenset({"code_version", "commit", "commit_sha", "git_commit", "git_sha", "sha"})
 #: Values of `app` that name a tool and so are no one's secret.
 APPS = frozenset({"airflow", "costlens", "dagster", "dbt", "dlt", "elementary", "hex", "looker", "metabase", "sigma"})
 
@@ -105,6 +107,7 @@ _COMMENTS: tuple[tuple[str, Callable[[str, Mapping[str, Any]], bool], frozenset[
     ("mode", lambda comment, _: "https://modeanalytics.com/" in comment, MODE_KEYS),
 )
 _VALUE = re.compile(r"[\w .:/@+\-|,=*]{0,300}")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _QUERY_OF_URL = re.compile(r"[?#].*", re.DOTALL)
 _SIGIL = re.compile(r"(?:snowflake|bigquery)_dagster_dbt_v1_opaque_id\[\[\[([\w.:\-]{1,300})\]\]\]")
 _SQLMESH = re.compile(r"SQLMESH_(PLAN|RUN): ([\w\-]{1,100})")
@@ -174,8 +177,16 @@ def plain(key: str, value: Any) -> Any:
 
 
 def is_kept(key: str, value: Any, known: Collection[str]) -> bool:
-    """Tell whether a key's value is a known tool's."""
-    return key in known or (key == "app" and str(value).lower() in APPS)
+    """Tell whether a key's value is a known tool's, or names a commit."""
+    return key in known or (key == "app" and str(value).lower() in APPS) or commit_of({key: value}) is not None
+
+
+def commit_of(body: Mapping[str, Any]) -> str | None:
+    """Return the commit that a tag or label names: 7 to 40 hexadecimal digits under a key that is meant for one."""
+    for key, value in body.items():
+        if key.lower() in COMMIT_KEYS and isinstance(value, str) and _COMMIT.fullmatch(value):
+            return value
+    return None
 
 
 def compact(value: Mapping[str, Any]) -> str:

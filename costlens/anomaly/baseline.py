@@ -31,10 +31,10 @@ class Tuning:
 
     offset: float = 0.028
     prior_spread: float = 0.22
-    prior_days: float = 4.0
+    prior_days: float = 3.6
     least_spread: float = 0.03
     z_up: float = 3.6
-    z_few: float = 8.5
+    z_few: float = 5.0
     z_tail: float = 0.6
     tail_usual: float = 2.9
     beyond_worst: float = 1.25
@@ -42,10 +42,10 @@ class Tuning:
     drop_share: float = 0.04
     z_down: float = 6.5
     z_noisy: float = 0.3
-    first_month_end: float = 0.85
-    monthly_turn: float = 0.4
+    first_month_end: float = 1.05
+    monthly_turn: float = 0.37
     monthly_other: float = 0.9
-    sparse_z: float = 3.8
+    sparse_z: float = 2.7
     sparse_few: float = 8.0
     sparse_worst: float = 1.45
     sparse_least: float = 0.5
@@ -53,8 +53,8 @@ class Tuning:
     pair_z: float = 3.0
     shift_few: float = 6.0
     shift_least: float = 0.17
-    shift_own: float = 1.6
-    release: float = 0.45
+    shift_own: float = 1.4
+    release: float = 0.5
     accept_days: int = 14
     least_days: int = 9
     cents: float = 0.5

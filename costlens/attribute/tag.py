@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from costlens.attribute.dbt_node import dbt_traits
 from costlens.attribute.verdicts import Traits, Verdict, equal_shares
-from costlens.marks import json_object, pairs_of
+from costlens.marks import commit_of, json_object, pairs_of
 from costlens.tagging.codec import decode_labels, decode_query_tag
 
 if TYPE_CHECKING:
@@ -101,14 +101,16 @@ def _read_generic(body: Mapping[str, Any], where: str, known: Known) -> Verdict 
     lower = {key.lower(): (key, value) for key, value in body.items()}
     asset_key, asset = _named(lower, known.settings.asset_keys)
     team_key, team = _named(lower, known.settings.team_keys)
-    if not asset and not team:
+    traits = Traits(code_version=commit_of(body))
+    if not asset and not team and traits == Traits():
         return None
     return Verdict(
         method=NAME,
         confidence=_GENERIC,
-        text=f"{where}, key {' and '.join(key for key in (asset_key, team_key) if key)}",
+        text=f"{where}, key {' and '.join(key for key in (asset_key, team_key) if key) or 'of a commit'}",
         assets=equal_shares([known.asset(asset)]) if asset else (),
         team=known.team(team) if team else None,
+        traits=traits,
     )
 
 

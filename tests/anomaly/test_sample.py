@@ -50,7 +50,7 @@ def test_what_was_planted_is_found_and_nothing_else(ledger: Ledger) -> None:
     assert set(told) == {
         ("asset", REBUILT),  # a merge became a full rebuild with commit 9f3c2ab
         ("asset", "catalog/listener_vectors"),  # ran on a larger warehouse for 22 minutes, and more often
-        ("user", "ALEX.MORENO"),  # a cross join that ran for days
+        ("pool", "RESEARCH_WH"),  # a cross join of ALEX.MORENO that ran for days
         ("team", "platform"),  # a catalogue crawler that never came before
     }
     rebuilt = told["asset", REBUILT]
@@ -74,8 +74,18 @@ def test_an_explanation_adds_up_and_names_the_statement(ledger: Ledger) -> None:
     assert "artist_daily_streams" in statement["text"]
     assert statement["replaces_shape"]
     assert statement["queries"][0]["user"] == "DBT_PROD_SVC"
-    assert told["origin"]["code"]["code_ref"] == "models/content/artist_daily_streams.sql"
-    assert {"kind": "team", "key": "content"}.items() <= told["also"][0].items()
+    code = told["origin"]["code"]
+    assert code["code_ref"] == "models/content/artist_daily_streams.sql"
+    assert (code["code_version"], code["code_version_before"]) == ("9f3c2ab", "51d07e4")
+    assert code["first_day"] == "2026-10-19"
+    assert ("team", "content") in {(one["kind"], one["key"]) for one in told["also"]}
+
+
+def test_who_ran_away_is_named(ledger: Ledger) -> None:
+    snapshot = ledger.snapshot()
+    found = {one.key: one.explanation or {} for one in detect(ledger, snapshot, Settings(), snapshot.as_of)}
+    assert found["RESEARCH_WH"]["users"]["parts"][0]["name"] == "ALEX.MORENO"
+    assert found["platform"]["users"]["parts"][0]["name"] == "ATLAN_SVC"
 
 
 def test_watching_again_changes_nothing_and_keeps_what_people_did(ledger: Ledger) -> None:
@@ -91,7 +101,7 @@ def test_watching_again_changes_nothing_and_keeps_what_people_did(ledger: Ledger
 
 def test_a_muted_key_is_not_told(ledger: Ledger) -> None:
     snapshot = ledger.snapshot()
-    settings = Settings(muted=["user:ALEX.*", "team:*"])
+    settings = Settings(muted=["pool:RESEARCH_*", "team:*"])
     assert {one.kind for one in detect(ledger, snapshot, settings, snapshot.as_of)} == {"asset"}
 
 

@@ -62,3 +62,8 @@ def test_labels_are_masked() -> None:
     assert '"team":"growth"' in (mask_labels(labels, keep=["team"]) or "")
     assert mask_labels(None) is None
     assert mask_labels("{}") is None
+
+
+def test_a_commit_is_kept_where_it_looks_like_one() -> None:
+    assert mask_tag('{"git_sha": "9f3c2ab"}') == '{"git_sha":"9f3c2ab"}'
+    assert mask_tag('{"git_sha": "no commit", "secret": "9f3c2ab"}') == '{"git_sha":"?","secret":"?"}'
