@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 
 import numpy as np
 
 from costlens.trace.cut import LOCAL, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
 from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, TEXT, VALUE, Hashes, Ints, hash_of
+from costlens.trace.pairs import pairs_of
 
-#: Gaps longer than this on both sides are not looked into.
-_GAP = 300
-_EDGE = 40
 #: Names that tools put around a statement.
 _WRAPPING = np.array(
     [
@@ -78,17 +74,26 @@ def align(query: Cut, unit: Cut) -> Alignment:
     return again
 
 
+def may_fit(query: Cut, unit: Cut) -> bool:
+    """Tell whether a unit can be a query's place by the names alone: quickly, for units that are not by far."""
+    if (unit.kinds == HOLE).any():
+        return True
+    is_name = (query.kinds == NAME) & ((query.flags & (WRITTEN | LOCAL)) == 0)
+    strange = int((~np.isin(query.hashes[is_name], unit.hashes)).sum())
+    return strange <= 6 + 0.1 * len(query)
+
+
 def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
     found = Alignment(unit_size=int(((unit.kinds != HOLE) & (unit.flags & OPTIONAL == 0)).sum()))
     renames: dict[int, int] = {}
-    pairs = _pairs(query.hashes, unit.hashes, query.shingles(), unit.shingles())
+    pairs = pairs_of(query, unit)
     if not len(pairs):
         return found, renames
     at, to = pairs[:, 0], pairs[:, 1]
     found.matched = len(pairs)
     found.first, found.last = int(to[0]), int(to[-1])
     _ends(found, query, unit, int(at[0]), int(at[-1]))
-    own = unit.hashes[(unit.flags & LOCAL) != 0]
+    own = set(unit.hashes[(unit.flags & LOCAL) != 0].tolist())
     for place in np.flatnonzero((np.diff(at) > 1) | (np.diff(to) > 1)).tolist():
         ours, theirs = slice(at[place] + 1, at[place + 1]), slice(to[place] + 1, to[place + 1])
         if not _renamed(found, query, unit, ours, theirs, own, renames):
@@ -101,98 +106,8 @@ def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
     kinds = unit.kinds[to]
     found.matched_names = int((kinds == NAME).sum())
     is_table = ((unit.flags[to] & READ) != 0) & (kinds == NAME)
-    found.matched_tables = int((is_table & ~np.isin(unit.hashes[to], own)).sum())
+    found.matched_tables = sum(one not in own for one in unit.hashes[to[is_table]].tolist())
     return found, renames
-
-
-def _pairs(query: Hashes, unit: Hashes, query_shingles: Hashes, unit_shingles: Hashes) -> Ints:
-    """Return pairs of positions of equal tokens, rising on both sides."""
-    anchors = _anchors(query_shingles, unit_shingles)
-    pairs: list[tuple[int, int]] = []
-    a, b = 0, 0
-    q, u = query.tolist(), unit.tolist()
-    for i, j in [*anchors, (len(q), len(u))]:
-        if i < a or j < b:  # it overlaps what the last anchor grew into
-            if i - a != j - b:
-                continue
-            i, j = max(i, a), max(j, b)
-        pairs += _between(q, u, a, i, b, j)
-        a, b = i, j
-        while a < len(q) and b < len(u) and q[a] == u[b]:
-            pairs.append((a, b))
-            a, b = a + 1, b + 1
-    return _trimmed(np.array(pairs, np.int32).reshape(-1, 2))
-
-
-def _trimmed(pairs: Ints) -> Ints:
-    """Take off what lies at the ends and far from the rest: a few common words that are equal by chance."""
-    while len(pairs) > SHINGLE:
-        steps = np.diff(pairs, axis=0)
-        breaks = np.flatnonzero((steps != 1).any(axis=1))
-        if not len(breaks):
-            return pairs
-        first, last = int(breaks[0]), int(breaks[-1])
-        if first + 1 < SHINGLE and steps[first].max() > 2 * (first + 1) + 1:
-            pairs = pairs[first + 1 :]
-        elif len(pairs) - last - 1 < SHINGLE and steps[last].max() > 2 * (len(pairs) - last - 1) + 1:
-            pairs = pairs[: last + 1]
-        else:
-            return pairs
-    return pairs
-
-
-def _anchors(query: Hashes, unit: Hashes) -> list[tuple[int, int]]:
-    """Return where shingles that are unique on both sides stand, in rising order."""
-    own, own_at, own_count = np.unique(query, return_index=True, return_counts=True)
-    theirs, their_at, their_count = np.unique(unit, return_index=True, return_counts=True)
-    _, left, right = np.intersect1d(own, theirs, assume_unique=True, return_indices=True)
-    single = (own_count[left] == 1) & (their_count[right] == 1) & (own[left] != 0)
-    pairs = np.stack((own_at[left[single]], their_at[right[single]]), axis=1)
-    pairs = pairs[np.argsort(pairs[:, 0])]
-    ordered: list[tuple[int, int]] = [(int(i), int(j)) for i, j in pairs]
-    return ordered if bool((np.diff(pairs[:, 1]) > 0).all()) else _rising(ordered)
-
-
-def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest part of pairs whose second places rise."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before: list[int] = []
-    for n, (_, place) in enumerate(pairs):
-        at = bisect_left(tails, place)
-        before.append(ends[at - 1] if at else -1)
-        if at == len(tails):
-            tails.append(place)
-            ends.append(n)
-        else:
-            tails[at], ends[at] = place, n
-    chain: list[tuple[int, int]] = []
-    n = ends[-1] if ends else -1
-    while n >= 0:
-        chain.append(pairs[n])
-        n = before[n]
-    return chain[::-1]
-
-
-def _between(q: list[int], u: list[int], a: int, i: int, b: int, j: int) -> list[tuple[int, int]]:
-    """Return equal tokens of a gap: from its end backwards, then what a comparison finds in the rest."""
-    back: list[tuple[int, int]] = []
-    while i > a and j > b and q[i - 1] == u[j - 1]:
-        i, j = i - 1, j - 1
-        back.append((i, j))
-    if i <= a or j <= b:
-        return back[::-1]
-    if i - a <= _GAP and j - b <= _GAP:
-        return _equal(q, u, a, i, b, j) + back[::-1]
-    # Too long for that: only what stands near its two ends.
-    front = _equal(q, u, a, min(a + _EDGE, i), b, min(b + _EDGE, j))
-    c, d = (front[-1][0] + 1, front[-1][1] + 1) if front else (a, b)
-    return front + _equal(q, u, max(c, i - _EDGE), i, max(d, j - _EDGE), j) + back[::-1]
-
-
-def _equal(q: list[int], u: list[int], a: int, i: int, b: int, j: int) -> list[tuple[int, int]]:
-    blocks = SequenceMatcher(None, q[a:i], u[b:j], autojunk=False).get_matching_blocks()
-    return [(a + block.a + n, b + block.b + n) for block in blocks for n in range(block.size)]
 
 
 def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> None:
@@ -212,47 +127,51 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
 
 def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice) -> None:
     """Sort what stands between two matches."""
-    kinds, flags = unit.kinds[theirs], unit.flags[theirs]
-    has_hole = bool((kinds == HOLE).any())
-    fixed = (kinds != HOLE) & ((flags & OPTIONAL) == 0)
+    has_hole = False
+    for kind, flag in zip(unit.kinds[theirs].tolist(), unit.flags[theirs].tolist(), strict=True):
+        if kind == HOLE:
+            has_hole = True
+        elif flag & OPTIONAL:
+            continue
+        elif kind != NAME:
+            found.words += 1
+        elif not flag & WRITTEN:
+            found.missing += 1
+            found.tables += bool(flag & TABLE)
     size = int(ours.stop - ours.start)
-    missing = fixed & (kinds == NAME)
-    missing &= (flags & WRITTEN) == 0
-    found.missing += int(missing.sum())
-    found.words += int((fixed & (kinds != NAME)).sum())
-    found.tables += int((missing & ((flags & TABLE) != 0)).sum())
     if not size:
         return
-    if has_hole:
-        found.filled += int(size)
+    if has_hole or _repeats(query.hashes[ours], unit, theirs):
+        found.filled += size
         return
-    names = query.kinds[ours] == NAME
-    written = names & ((query.flags[ours] & WRITTEN) != 0)
-    if _repeats(query.hashes[ours], unit, theirs):
-        found.filled += int(size)
-        return
-    names &= ~written
-    found.foreign += int(names.sum())
-    values = query.hashes[ours] == VALUE
-    found.values += int(values.sum())
-    found.words += int((~(names | written | values)).sum())
-    found.tables += int((names & ((query.flags[ours] & TABLE) != 0)).sum())
+    for kind, flag, word in zip(
+        query.kinds[ours].tolist(), query.flags[ours].tolist(), query.hashes[ours].tolist(), strict=True
+    ):
+        if kind == NAME:
+            if not flag & WRITTEN:
+                found.foreign += 1
+                found.tables += bool(flag & TABLE)
+        elif word == VALUE:
+            found.values += 1
+        else:
+            found.words += 1
 
 
 def _renamed(
-    found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice, own: Hashes, renames: dict[int, int]
+    found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice, own: set[int], renames: dict[int, int]
 ) -> bool:
     """Tell whether every token of a gap is a name of the unit's own part, called the same other name everywhere."""
-    size = int(ours.stop - ours.start)
-    if not size or size != theirs.stop - theirs.start or not len(own):
+    size = ours.stop - ours.start
+    if not size or size != theirs.stop - theirs.start or not own:
         return False
-    old, new = unit.hashes[theirs], query.hashes[ours]
-    if not np.isin(old, own).all() or np.isin(new, unit.hashes).any() or not (query.kinds[ours] == NAME).all():
+    old, new = unit.hashes[theirs].tolist(), query.hashes[ours].tolist()
+    if not own.issuperset(old) or any(kind != NAME for kind in query.kinds[ours].tolist()):
         return False
-    both = list(zip(old.tolist(), new.tolist(), strict=True))
-    if any(renames.setdefault(before, after) != after for before, after in both):
+    if np.isin(query.hashes[ours], unit.hashes).any():
         return False
-    found.renamed += size
+    if any(renames.setdefault(before, after) != after for before, after in zip(old, new, strict=True)):
+        return False
+    found.renamed += int(size)
     return True
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from costlens.trace.lexicon import (
     AS,
@@ -56,6 +58,13 @@ class Cut:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    @cached_property
+    def singles(self) -> tuple[Hashes, npt.NDArray[np.int64]]:
+        """The shingles that the statement has once, sorted, and where they stand."""
+        hashes, places, counts = np.unique(self.shingles(), return_index=True, return_counts=True)
+        once = (counts == 1) & (hashes != 0)
+        return hashes[once], places[once]
 
     def written(self) -> list[tuple[int, int]]:
         """Return hash and kind of the parts of the name of the first table that is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costlens.trace.align import Alignment, align
+from costlens.trace.align import Alignment, align, may_fit
 from costlens.trace.cut import Cut
 from costlens.trace.index import Candidate, Index
 from costlens.trace.lexicon import hash_of
@@ -15,6 +15,7 @@ FOUND, NEAR, UNKNOWN = "found", "near-duplicate of", "unknown"
 
 #: Scores: what is claimed has at least this, what is only like it less, what is neither less again.
 CLAIM, LIKE = 0.9, 0.5
+_ALWAYS, _MOST = 2, 12
 _MIN_TOKENS, _MIN_NAMES = 10, 4
 _MANY_NAMES = 10
 _FEW = 3
@@ -54,8 +55,11 @@ class Trace:
 
 def judge(query: Cut, index: Index) -> Trace:
     """Return where one statement comes from."""
-    candidates = index.candidates(query)
-    matches = [_match(query, index, one) for one in candidates]
+    matches: list[Match] = []
+    for one in index.candidates(query):
+        # Where much is alike, what cannot be the place is not laid beside the query.
+        if len(matches) < _ALWAYS or (len(matches) < _MOST and may_fit(query, index.units[one.unit].cut)):
+            matches.append(_match(query, index, one))
     matches.sort(key=lambda match: (-match.score, match.unit.path, match.line))
     if not matches or matches[0].score < LIKE:
         return Trace(
