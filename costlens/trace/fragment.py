@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _STARTS = re.compile(
-    r"^[\s(\x01-\x05]*(?:--[^\n]*\s*|/\*.*?\*/\s*)*[\s(]*"
+    r"[\s(\x01-\x06]*+(?>--[^\n]*+\n\s*+|/\*(?:(?!\*/).)*+\*/\s*+)*+[\s(]*+"
     r"(?:select\s|with\s|insert\s+(?:into|overwrite)\s|merge\s+into\s|merge\s|update\s|delete\s+from\s|copy\s+into\s|create\s+(?:or|temp|"
     r"table|view|transient|external|materialized|dynamic|schema|database|function|procedure|if)|alter\s+(?:table|session|warehouse|"
     r"view|dynamic)|drop\s+(?:table|view|schema)|truncate\s|call\s|show\s|describe\s|use\s|grant\s|export\s+data|declare\s|begin\s|explain\s)",
@@ -16,6 +16,7 @@ _INSIDE = re.compile(
     r"\bselect\b.*\bfrom\b|\bfrom\b.*\bwhere\b|\bjoin\b.*\bon\b|\bwhere\b.*\b(?:and|group\s+by|order\s+by)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_LOOKED_AT = 4_000
 _SECOND = re.compile(r"\b(?:from|into|set|as|table|view|where|using|values|select|session|on)\b|\(", re.IGNORECASE)
 
 
@@ -35,4 +36,4 @@ def looks_like_sql(text: str) -> bool:
         return False
     if found := _STARTS.match(text):
         return bool(_SECOND.search(text, found.end())) or text[: found.end()].lower().lstrip().startswith("create")
-    return len(text) > 40 and bool(_INSIDE.search(text))
+    return len(text) > 40 and bool(_INSIDE.search(text[:_LOOKED_AT]))

@@ -20,10 +20,10 @@ def fragments(text: str) -> Iterator[Fragment]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # strange escapes in others' code
-            tree = ast.parse(text)
+            found = list(_Reader().read(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    yield from _Reader().read(tree)
+    yield from found
 
 
 class _Reader:

@@ -9,9 +9,9 @@ from costlens.trace.fragment import Fragment, looks_like_sql
 from costlens.trace.lexicon import MARKS
 
 _QUOTED = re.compile(
-    r'"""(?P<a>.*?)"""|\'\'\'(?P<b>.*?)\'\'\'|```[ \t]*\w*\n(?P<c>.*?)```|`(?P<d>[^`]*)`'
-    r"|<<[-~]?\s*['\"]?(?P<tag>\w+)['\"]?[^\n]*\n(?P<e>.*?)\n\s*(?P=tag)\b"
-    r"|sql:\s*(?P<g>.*?);;"
+    r'"""(?P<a>.{0,40000}?)"""|\'\'\'(?P<b>.{0,40000}?)\'\'\'|```[ \t]*\w*\n(?P<c>.{0,40000}?)```|`(?P<d>[^`]*)`'
+    r"|<<[-~]?\s*['\"]?(?P<tag>\w+)['\"]?[^\n]{0,200}\n(?P<e>.{0,10000}?)\n\s*(?P=tag)\b"
+    r"|sql:\s*(?P<g>.{0,6000}?);;"
     r'|"(?P<f>[^"\\]*(?:\\.[^"\\]*)*)"'
     r"|'(?P<h>[^'\\\n]*(?:\\.[^'\\\n]*)*)'",
     re.DOTALL,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from costlens.trace.lexicon import MARKS
 
-_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_OPEN = re.compile(r"\{[{%#]")
+_CLOSE = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _NAMED = re.compile(r"""\{\{-?\s*(?:ref|source)\s*\(([^()]*)\)\s*-?\}\}""", re.DOTALL)
 _STRING = re.compile(r"""['"]([^'"]+)['"]""")
 _TAG = re.compile(r"\{%[-+]?\s*(\w+)\s*(\w*)")
@@ -27,17 +29,36 @@ def marked(text: str) -> tuple[str, list[str]]:
     if not is_template(text):
         return text, []
     names: list[str] = []
+    pieces: list[str] = []
+    at = 0
+    for start, end in _tags(text):
+        pieces += (text[at:start], _mark(text[start:end], names))
+        at = end
+    return "".join((*pieces, text[at:])), names
 
-    def mark(match: re.Match[str]) -> str:
-        code = match.group()
-        lines = "\n" * code.count("\n")
-        if code.startswith("{{"):
-            named = _NAMED.fullmatch(code)
-            known = _STRING.findall(named.group(1)) if named else None
-            return MARKS["hole"] + _names(known or []) + lines
-        return _tag(code, names) + lines
 
-    return _JINJA.sub(mark, text), names
+def _tags(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each tag begins and ends; every character is looked at once, whatever is left open."""
+    never: set[str] = set()
+    at = 0
+    while opened := _OPEN.search(text, at):
+        sign = opened.group()
+        end = -1 if sign in never else text.find(_CLOSE[sign], opened.end())
+        if end < 0:
+            never.add(sign)
+            at = opened.end()
+            continue
+        at = end + 2
+        yield opened.start(), at
+
+
+def _mark(code: str, names: list[str]) -> str:
+    lines = "\n" * code.count("\n")
+    if code.startswith("{{"):
+        named = _NAMED.fullmatch(code)
+        known = _STRING.findall(named.group(1)) if named else None
+        return MARKS["hole"] + _names(known or []) + lines
+    return _tag(code, names) + lines
 
 
 def _names(known: list[str]) -> str:

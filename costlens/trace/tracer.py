@@ -19,9 +19,11 @@ from costlens.trace.store import Store, key_of, pack, unpack
 from costlens.trace.units import BACK_QUOTED, MIN_TOKENS, NAMES, TEXTS, Unit, says_double_is_text, units_of
 
 #: From so many changed files on two processes read them.
-_MANY = 600
+_MANY = 5_000
 #: A text is traced by its first so many characters.
 _MAX_TEXT = 200_000
+#: Of a script so many statements, the longest, are looked for.
+_MOST_STATEMENTS = 40
 #: `"…"` is text in a repository where this part of the statements quotes names by backticks.
 _BACK_QUOTED = 0.1
 
@@ -73,6 +75,8 @@ class Tracer:
         text = text[:_MAX_TEXT]
         is_text = says_double_is_text(text) or self.double_is_text
         statements = [one for _, one in cut(without_ephemeral(text), double_is_text=is_text)]
+        if len(statements) > _MOST_STATEMENTS:
+            statements = sorted(statements, key=len, reverse=True)[:_MOST_STATEMENTS]
         traces = [(one, judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
         return best_of(traces) if traces else Trace(UNKNOWN, 0.0, why="too short to tell")
 

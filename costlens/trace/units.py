@@ -34,12 +34,9 @@ _READERS: dict[str, Callable[[str], Iterator[Fragment]]] = {
 }
 _CALL = re.compile(r"\{\{-?\s*([\w.]+)\s*\(")
 _VERB = re.compile(
-    r"\b(?:select\b[^;]{0,4000}?\bfrom|select|insert\s+(?:into|overwrite)|merge\s+into|update\s+\S+\s+set|delete\s+from|copy\s+into|with\s"
-    r"+[\w$\"`]+\s+as|create\s+|alter\s+|truncate|call\s)",
-    re.IGNORECASE | re.DOTALL,
+    r"\b(?:select|insert\s+(?:into|overwrite)|merge\s+into|update\s+\S+\s+set|delete\s+from|copy\s+into|create\s|alter\s|call\s)",
+    re.IGNORECASE,
 )
-
-
 #: Names of files that say nothing; the folder's name does.
 _GENERAL = frozenset(
     (
