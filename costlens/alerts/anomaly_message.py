@@ -77,11 +77,18 @@ def headline(anomaly: Anomaly) -> str:
 def lead(anomaly: Anomaly) -> str:
     """Return the money in one line."""
     length = (anomaly.last_day - anomaly.first_day).days + 1
-    per_day = money(anomaly.actual / length, anomaly.currency)
-    band = f"{(anomaly.low / length):,.2f}–{(anomaly.high / length):,.2f}"
+    per_day = f"{short(anomaly.actual / length)} {anomaly.currency}"
+    band = f"{short(anomaly.low / length)} to {short(anomaly.high / length)}"
     days = "1 day" if length == 1 else f"{length} days"
-    stays = f" · {signed(anomaly.per_month, anomaly.currency)} a month if it stays" if anomaly.form != "burst" else ""
+    stays = (
+        f" · {signed(anomaly.per_month, anomaly.currency)} a month if it stays" if anomaly.status != "resolved" else ""
+    )
     return f"{signed(anomaly.money, anomaly.currency)} in {days}{stays} · {per_day} a day, expected {band}"
+
+
+def short(amount: Decimal) -> str:
+    """Return an amount without cents where those say nothing."""
+    return f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"
 
 
 def revised(old: Mapping[str, Any], anomaly: Anomaly) -> str:
@@ -96,7 +103,7 @@ def revised(old: Mapping[str, Any], anomaly: Anomaly) -> str:
 
 def page(desk: Desk, anomaly: Anomaly) -> str | None:
     """Return where to look."""
-    return desk.link("anomalies", anomaly=anomaly.id)
+    return desk.link("anomalies", id=anomaly.id)
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -122,7 +129,7 @@ def _why(anomaly: Anomaly, told: Mapping[str, Any]) -> list[Fact]:
     if part is not None and part["name"] != anomaly.key and not str(part["name"]).startswith("("):
         found.append(Fact("Model", f"{part['name']}  {_signed(part, anomaly)}", is_code=True))
     inner = _largest((part or {}).get("parts") or (), anomaly)
-    if inner is not None:
+    if inner is not None and (inner.get("text") or inner.get("queries")):
         found.append(Fact("Query", one_line(inner.get("text") or str(inner["name"]), TEXT_LENGTH), is_code=True))
         queries = inner.get("queries") or ()
         if queries:

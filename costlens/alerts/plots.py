@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from costlens.alerts.message import Plot
@@ -42,11 +43,17 @@ def specification(plot: Plot) -> dict[str, Any]:
         .mark_bar(cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
         .encode(x=alt.X("yearmonthdate(day):T", axis=axis), y=alt.Y("cost:Q", axis=money), color=colour)
     )
-    layers: list[Any] = [bars]
+    layers: list[Any] = []
     marked = [point.day for point in plot.points if point.is_marked]
     if plot.low is not None and plot.high is not None and marked:
         span = [
-            {"from": plot.points[0].day, "until": marked[-1], "low": plot.low, "high": plot.high, "label": "expected"}
+            {
+                "from": plot.points[0].day,
+                "until": _after(marked[-1]),
+                "low": plot.low,
+                "high": plot.high,
+                "label": "expected",
+            }
         ]
         data = alt.InlineData(values=span)
         band = alt.Chart(data).mark_rect(color=_BAND, opacity=0.18)
@@ -55,7 +62,13 @@ def specification(plot: Plot) -> dict[str, Any]:
             align="left", baseline="bottom", dx=4, dy=-2, color=_BAND, fontSize=11, fontWeight="bold"
         )
         layers.append(text.encode(x=alt.X("from:T"), y=alt.Y("high:Q"), text="label:N"))
+    layers.insert(min(len(layers), 1), bars)  # between the band and its label
     title = alt.TitleParams(plot.title, anchor="start", fontSize=13, color=_INK, offset=8)
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title, background="white", padding=12)
     specified: dict[str, Any] = chart.configure_view(stroke=None).configure(font="sans-serif").to_dict()
     return specified
+
+
+def _after(day: str) -> str:
+    """Return the day after, where the band ends."""
+    return str(date.fromisoformat(day) + timedelta(days=1))

@@ -34,6 +34,7 @@ def plot(ledger: Ledger, snapshot: Snapshot, anomaly: Anomaly) -> Plot | None:
         found = {row["day"]: float(row["cost"]) for row in engine.rows(rows.group_by("day").agg(cost=rows.cost.sum()))}
     if not found:
         return None
+    since = max(since, date(1970, 1, 1) + timedelta(days=min(found)))  # nothing is known of earlier days
     every = [since + timedelta(days=number) for number in range((until - since).days)]
     points = tuple(
         Point(str(day), round(found.get(day_number(day), 0.0), 2), anomaly.first_day <= day <= anomaly.last_day)

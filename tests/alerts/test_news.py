@@ -75,8 +75,7 @@ def test_a_new_anomaly_goes_to_the_owner_with_what_why_and_where(ledger: Ledger)
     message = Message.of_json(alert.body)
     assert message.title == "marts/orders costs 2.4× as much since Sat 17 Oct"
     assert (
-        message.lead
-        == "+585.00 USD in 3 days · +5,850.00 USD a month if it stays · 335.00 USD a day, expected 110.00–170.00"
+        message.lead == "+585.00 USD in 3 days · +5,850.00 USD a month if it stays · 335 USD a day, expected 110 to 170"
     )
     assert message.severity == "critical"
     why = {fact.label: fact.text for fact in message.why if fact.label}
@@ -84,7 +83,7 @@ def test_a_new_anomaly_goes_to_the_owner_with_what_why_and_where(ledger: Ledger)
     assert why["Because"] == "each run takes longer (+540.00 USD); runs more often (+45.00 USD)"
     assert why["Commit"] == "77aa01bc2d → 9c1fe02ab4  models/marts/orders.sql  since 2026-10-17"
     assert why["Run"] == "dagster 8f2e1c  2026-10-17 02:02"
-    assert message.link == f"https://costs.example.org/anomalies?anomaly={anomalies(ledger.database)[0].id}"
+    assert message.link == f"https://costs.example.org/anomalies?id={anomalies(ledger.database)[0].id}"
     assert message.plot is not None
     assert [point.cost for point in message.plot.points][-4:] == [140, 335, 335, 335]
     assert (message.plot.low, message.plot.high) == (110, 170)

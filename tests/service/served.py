@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,22 +13,21 @@ from typing import Any
 
 import httpx
 
-COMMAND = [sys.executable, "-c", "from costlens.commands import main; main()", "serve", "--port", "0", "--no-dashboard"]
+COMMAND = [sys.executable, "-c", "from costlens.commands import main; main()", "serve", "--port", "0"]
 PATIENCE = 120.0
 
 
 class Served:
     """A service that runs; a context manager that kills it at the end."""
 
-    def __init__(self, config: Path, **environment: str) -> None:
+    def __init__(self, config: Path, *, dashboard: bool = False) -> None:
         self.lines: list[dict[str, Any]] = []
         self._read = threading.Condition()
         self.process = subprocess.Popen(
-            [*COMMAND, "--config", str(config)],
+            [*COMMAND, *(() if dashboard else ("--no-dashboard",)), "--config", str(config)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **environment},
         )
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()

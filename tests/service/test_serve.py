@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import signal
 import socket
@@ -126,3 +128,15 @@ def test_a_port_in_use_and_a_source_that_is_none_are_one_line(make: Make) -> Non
     done = CliRunner().invoke(main, ["serve", "--no-dashboard", "--port", "0", "--config", str(company.path)])
     assert done.exit_code == 1
     assert "no source 'prd'" in done.stderr
+
+
+def test_the_dashboard_runs_beside_it_and_ends_with_it(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    company = make(dashboard={"port": port}, schedule={"sync": "never"})
+    with Served(company.path, dashboard=True) as served:
+        child = os.pidfd_open(served.wait("child started", command="dashboard")["pid"])
+        served.end(signal.SIGKILL)
+    ended, _, _ = select.select([child], [], [], 60)  # a pidfd can be read when its process has ended
+    os.close(child)
+    assert ended == [child]
