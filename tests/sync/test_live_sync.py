@@ -6,6 +6,8 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fakesnow import server as fakesnow_server  # now: once it ran, the name is its module's
 
 from costlens.commands import main
+from costlens.sync import Request, sync
+from costlens.windows import gaps_of
 from costlens_snowflake import Snowflake
 from tests.bigquery.folder import write
 from tests.bigquery.standin import BILLING_TABLE, Standin
@@ -130,6 +134,46 @@ def test_without_a_grant_the_best_source_left_is_used_and_the_grant_is_told(
     assert live.charges() == exported.charges()
     with live.ledger() as ledger:
         assert unbalanced(ledger, ledger.snapshot()) == []
+
+
+def test_after_downtime_the_newest_days_are_read_first_and_a_stop_in_the_middle_loses_nothing(
+    account: dict[str, Any], export: Path, tmp_path: Path
+) -> None:
+    """Half a day is read in time, then nothing for twelve days; the catch-up ends after its first part, and another goes on."""
+    rates = {"compute": 2.85, "currency": "USD"}
+    live = company_of(tmp_path / "live", {**account, "rates": rates})
+    began, back = datetime(2026, 10, 1, 12, tzinfo=timezone.utc), datetime(2026, 10, 13, 12, tzinfo=timezone.utc)
+    as_of = datetime(2026, 11, 12, tzinfo=timezone.utc)
+    config = live.config
+    told: list[str] = []
+
+    def pull(now: datetime, *, stop: bool = False) -> None:
+        request = Request(now=now, as_of=as_of, since=datetime(2026, 9, 30, tzinfo=timezone.utc))
+        with live.ledger() as ledger:
+            sync(
+                config,
+                ledger,
+                config.sources[0],
+                replace(request, since=None) if told else request,
+                told.append,
+                lambda: stop,
+            )
+            told.append("done")
+
+    pull(began)
+    pull(back, stop=True)
+    assert told[-2].endswith("until 2026-10-13 12:00 UTC")
+    with live.ledger() as ledger:
+        unread = gaps_of({feed: at for (_, feed), at in ledger.cursors().items()})
+        assert unread["query_history"].until == datetime(2026, 10, 10, tzinfo=timezone.utc)
+        assert unbalanced(ledger, ledger.snapshot()) == []
+    pull(back + timedelta(hours=1))
+    with live.ledger() as ledger:
+        assert gaps_of({feed: at for (_, feed), at in ledger.cursors().items()}) == {}
+    source = {"name": "prod", "type": "snowflake", "export": str(export), "rates": rates}
+    exported = company_of(tmp_path / "exported", source)
+    exported.sync(now=as_of, as_of=as_of)
+    assert live.charges() == exported.charges()
 
 
 @pytest.fixture
