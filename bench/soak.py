@@ -192,7 +192,7 @@ def _config(folder: Path, export: Path, slack: str) -> Path:
     for name in ("manifest.json", "assets.yml", "teams.yml"):
         shutil.copy(costlens_sample.folder() / name, folder / name)
     source = {"name": "prod", "type": "snowflake", "export": str(export), "rates": {"compute": 2.85, "currency": "USD"}}
-    budget = {"source": "prod", "amount": 50, "currency": "USD"}
+    budgets = [{"source": "prod", "amount": amount, "currency": "USD"} for amount in range(5, 400, 15)]
     body = {
         "lake": "./lake",
         "database": "sqlite:///./costlens.db",
@@ -201,7 +201,7 @@ def _config(folder: Path, export: Path, slack: str) -> Path:
         "teams": "teams.yml",
         "schedule": {"sync": "every 3s", "maintain": "every 60s", "jitter_seconds": 0, "digest": "every 15s"},
         "service": {"lease_seconds": 5, "retry_seconds": 1, "grace_seconds": 20},
-        "budgets": {"limits": [budget]},
+        "budgets": {"limits": budgets},
         "alerts": {"slack": {"bot_token": TOKEN, "api_url": f"{slack}/api/"}},
     }
     path = folder / "costlens.yml"

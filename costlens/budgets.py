@@ -55,7 +55,7 @@ class BudgetState:
     def id(self) -> str:
         """Name the budget and its period, the same in every snapshot."""
         where = f"{self.source}/" if self.source and self.kind != "source" else ""
-        return f"{self.kind}:{where}{self.key}:{self.currency}:{self.period}:{self.since}"
+        return f"{self.kind}:{where}{self.key}:{self.amount} {self.currency}:{self.period}:{self.since}"
 
     @property
     def share(self) -> float:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from costlens.errors import Problem
+from costlens.ledger import jobs
 from costlens.ledger.lake import Selection
 from costlens_dashboard import formats
 from costlens_dashboard.state import View
@@ -21,6 +22,13 @@ FEEDS = (
     Column("at", "Read up to", "instant"),
     Column("behind", "Behind the sync"),
     Column("deep", "Read again up to", "instant", help="How far the daily deep read of late rows got."),
+)
+JOBS = (
+    Column("name", "Job", width="medium"),
+    Column("state", "State"),
+    Column("ok_at", "Last well", "instant"),
+    Column("next_at", "Next", "instant"),
+    Column("message", "What it says", width="large"),
 )
 STORED = (
     Column("source", "Source"),
@@ -59,6 +67,10 @@ def draw(view: View) -> str | None:
     cells[3].metric("Missing grants", formats.count(len(grants)), border=True, height="stretch")
     st.subheader("Freshness", anchor=False)
     table(feeds, FEEDS, name="freshness", rows=14, search=("source", "feed"), empty="No view was read yet.")
+    st.subheader("Service", anchor="service")
+    table(
+        _jobs(view), JOBS, name="jobs", rows=10, empty="No service has run on this ledger: `costlens serve` starts one."
+    )
     st.subheader("Missing grants", anchor="grants")
     _problems(
         grants,
@@ -105,11 +117,21 @@ def _feeds(view: View) -> pd.DataFrame:
     cursors = view.desk.ledger.cursors()
     rows: list[dict[str, Any]] = []
     for (source, feed), at in sorted(cursors.items()):
-        if view.scope.source in (None, source) and not feed.endswith(DEEP):
+        if view.scope.source in (None, source) and ":" not in feed:
             behind = (view.desk.snapshot.as_of - at).total_seconds()
             row = {"source": source, "feed": feed, "at": at, "deep": cursors.get((source, feed + DEEP))}
             rows.append({**row, "behind": formats.duration(behind) if behind > 1 else "up to date"})
     return pd.DataFrame(rows, columns=[column.name for column in FEEDS])
+
+
+def _jobs(view: View) -> pd.DataFrame:
+    rows = []
+    for job in jobs.every(view.desk.ledger.database):
+        state = "failed for good" if job.state == "failed" and job.is_permanent else job.state
+        rows.append(
+            {"name": job.name, "state": state, "ok_at": job.ok_at, "next_at": job.next_at, "message": job.message}
+        )
+    return pd.DataFrame(rows, columns=[column.name for column in JOBS])
 
 
 def _stored(view: View) -> pd.DataFrame:
