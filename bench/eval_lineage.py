@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlglot
 from evaluation import Section
+from sqlglot import exp
 
 from costlens.attribute.deeds import deeds_of
 from costlens.engine import Engine
@@ -30,6 +33,7 @@ from tests.attribute.world import TODAY, answers_of, facts_of  # noqa: E402
 from tests.sample import untagged  # noqa: E402
 
 DATA = ROOT / "tests" / "lineage" / "data"
+BIGQUERY = ROOT / "tests" / "trace" / "data" / "bqetl_assets.jsonl.gz"
 DBT_MODELS = ROOT / "tests" / "trace" / "data" / "dbt_models.jsonl.gz"
 DBT_LOG = ROOT / "tests" / "dbt" / "data" / "openlineage_dbt_snowflake_run_logs.jsonl"
 
@@ -37,6 +41,7 @@ DBT_LOG = ROOT / "tests" / "dbt" / "data" / "openlineage_dbt_snowflake_run_logs.
 def evaluate() -> Iterator[Section]:
     """Yield the sections of all data."""
     yield targets()
+    yield agreement()
     yield tenants()
     yield nodes()
     yield nobody_tagged()
@@ -74,6 +79,43 @@ def _right(row: dict[str, Any], sql: str, suffix: str) -> list[str]:
 
 def _names(names: Iterable[str]) -> set[str]:
     return {".".join(plain(part) for part in name.split(".")).replace("`", "") for name in names}
+
+
+def agreement() -> Section:
+    """Compare the tables of real BigQuery statements with those that sqlglot's parser finds."""
+    with gzip.open(BIGQUERY, "rt") as lines:
+        texts = [row["sql"] for row in map(json.loads, lines)]
+    count: Counter[str] = Counter()
+    logging.disable(logging.WARNING)
+    for text in texts:
+        try:
+            parsed = _parsed(text)
+        except (sqlglot.ParseError, sqlglot.TokenError):
+            count["sqlglot cannot parse"] += 1
+            continue
+        lineage = read(text, "bigquery")
+        ours = {name.replace("`", "").lower() for name in (*lineage.sources, *lineage.targets)}
+        count["the same tables" if ours == parsed else "other tables"] += 1
+    logging.disable(logging.NOTSET)
+    return Section(
+        "Tables written and read by real BigQuery statements (mozilla/bigquery-etl), beside sqlglot's parser",
+        ("outcome", "statements"),
+        tuple(count.most_common()),
+        (
+            "In each that differs sqlglot takes a function that is defined beside the query for a table: looked at by hand.",
+        ),
+    )
+
+
+def _parsed(text: str) -> set[str]:
+    found: set[str] = set()
+    for statement in filter(None, sqlglot.parse(text, dialect="bigquery")):
+        ctes = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
+        for table in statement.find_all(exp.Table):
+            name = ".".join(part.name for part in table.parts).lower()
+            if isinstance(table.this, exp.Identifier) and name not in ctes:
+                found.add(name)
+    return found
 
 
 @dataclass(frozen=True)

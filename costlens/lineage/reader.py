@@ -272,10 +272,12 @@ class Walk(Tokens):
     def _table(self) -> None:
         """Read `TABLE name` as an argument (ML.PREDICT) or as a query; TABLE(function(…)) is no relation."""
         self.at += 1
-        is_argument = self.depth > 0 and self.words[self.at - 2] in ("(", ",", "=>")
+        before = self.word(-2)
+        is_argument = self.depth > 0 and before in ("(", ",", "=>")
+        is_query = before in ("", ";", "AS", "ALL", *_UNIONS) or (self.verb == "insert" and not self.scope.is_query)
         if self.word() == "(":
             self.scope.expects = False
-        elif (is_argument and not self.scope.is_query) or self.scope.expects:
+        elif (is_argument and not self.scope.is_query) or is_query or self.scope.expects:
             self.scope.expects = False
             if self.names_next() and not (self.word(1) in (",", ")") and self.word() in _NO_ALIAS):
                 self.reads(self.name())

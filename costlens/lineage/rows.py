@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from costlens.lineage.reader import Walk
 
 _VALUES_FOLLOW = frozenset({"(", "VALUES", "SELECT", "WITH", "DEFAULT", "PARTITION", "TABLE", "AS", "FROM", "ROW"})
+#: Dialects whose UPDATE says its table again in FROM.
+_REPEATS = frozenset({"tsql", "mssql", "sqlserver"})
 _QUERY = ("SELECT", "WITH", "(")
 
 
@@ -72,7 +74,7 @@ def update(walk: Walk) -> None:
     """UPDATE t SET … [FROM …], UPDATE t JOIN u SET …, and UPDATE alias … FROM t alias."""
     walk.at += 1
     walk.skip("ONLY")
-    name = walk.name()
+    name = walk.name() if walk.word() != "SET" else ()  # ON CONFLICT DO UPDATE SET
     if not name:
         return
     walk.does("update")
@@ -113,8 +115,8 @@ def _target(walk: Walk, name: tuple[str, ...]) -> None:
     """Note what UPDATE writes: the relation, or the one that a later FROM gives its name to."""
     real = _aliases(walk).get(plain(name[0])) if len(name) == 1 else None
     walk.writes(real or name)
-    if real:
-        walk.owns.add(".".join(map(plain, real)))
+    if real or walk.dialect in _REPEATS:
+        walk.owns.add(".".join(map(plain, real or name)))
 
 
 def _aliases(walk: Walk) -> dict[str, tuple[str, ...]]:

@@ -156,8 +156,30 @@ def alter(walk: Walk) -> None:
     else:
         walk.does("alter")
         walk.writes(name)
+        if walk.word() == "AS":  # ALTER VIEW v AS SELECT
+            return
         _partition_of_another(walk)
     walk.to_end()
+
+
+def rename(walk: Walk) -> None:
+    """RENAME TABLE a TO b, c TO d of MySQL."""
+    walk.at += 1
+    walk.skip("TABLE")
+    walk.does("rename")
+    while walk.names_next():
+        walk.reads(walk.name())
+        if walk.skip("TO"):
+            walk.writes(walk.name())
+        walk.skip(",")
+    walk.to_end()
+
+
+def unload(walk: Walk) -> None:
+    """UNLOAD ('select …') TO of Redshift reads what stands in the literal."""
+    walk.does("export", writes=False)
+    walk.at += 2 if walk.word(1) == "(" else 1
+    _read_literal(walk)
 
 
 def _partition_of_another(walk: Walk) -> None:
@@ -172,12 +194,19 @@ def _partition_of_another(walk: Walk) -> None:
 def execute(walk: Walk) -> None:
     """EXECUTE IMMEDIATE with a literal runs what stands in it."""
     walk.at += 1
-    if walk.skip("IMMEDIATE") and walk.at < len(walk.tokens):
-        literal = walk.tokens[walk.at]
-        for quote in ("$$", "'''", '"""', "'"):
-            if literal.startswith(quote) and literal.endswith(quote) and len(literal) > 2 * len(quote):
-                walk.inline(literal[len(quote) : -len(quote)].replace("''", "'"))
-                return
+    if walk.skip("IMMEDIATE"):
+        _read_literal(walk)
+    else:
+        walk.to_end()
+
+
+def _read_literal(walk: Walk) -> None:
+    """Read the text of the literal that comes next as a statement."""
+    literal = walk.tokens[walk.at] if walk.at < len(walk.tokens) else ""
+    for quote in ("$$", "'''", '"""', "'"):
+        if literal.startswith(quote) and literal.endswith(quote) and len(literal) > 2 * len(quote):
+            walk.inline(literal[len(quote) : -len(quote)].replace("''", "'"))
+            return
     walk.to_end()
 
 
@@ -229,10 +258,14 @@ HEADS: dict[str, Callable[[Walk], None]] = {
     "OPTIMIZE": listed("optimize"),
     "REFRESH": listed("refresh"),
     "REORG": listed("optimize"),
+    "RENAME": rename,
     "REPLACE": insert,
+    "RESTORE": listed("restore"),
     "TRUNCATE": listed("truncate"),
     "UNDROP": listed("undrop"),
+    "UNLOAD": unload,
     "UPDATE": update,
+    "UPSERT": insert,
     "VACUUM": listed("vacuum"),
     **dict.fromkeys(
         (
