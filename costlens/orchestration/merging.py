@@ -68,9 +68,9 @@ def merge(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
 
 
 def arrow(table: Table, rows: Iterable[Row], source: str, feed: str) -> pa.Table:
-    """Return rows in the lake's types."""
+    """Return rows in pipeline types."""
     listed = [{**row, "source": source, "feed": feed} for row in rows]
-    types = {"text": pa.string(), "instant": pa.timestamp("us", "UTC"), "day": pa.date32()}
+    types = {"text": pa.string(), "instant": pa.int64(), "day": pa.int32()}
     return pa.table({c.name: pa.array([row[c.name] for row in listed], types[c.type]) for c in table.columns})
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from costlens.attribute import RUN_REACH, issued
 from costlens.book import Books
 from costlens.engine import Engine
@@ -19,7 +21,7 @@ from costlens.lineage import read
 from costlens.model import MATERIALIZATIONS, RUNS, Table
 from costlens.orchestration import merging, store
 from costlens.orchestration.merging import Key, Row
-from costlens.orchestrator import Materialization
+from costlens.orchestrator import Batch, Materialization
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.settings.code import Settings as CodeSettings
 from costlens.trace.configured import code_of
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
     from costlens.config import Config
     from costlens.estate import Catalog, Estate
     from costlens.ledger import Ledger, Writer
-    from costlens.orchestrator import Batch, Orchestrator
+    from costlens.orchestrator import Orchestrator
 
 #: A run's rows are looked for this many days around what is told of it: no run is longer.
 _LONGEST_RUN_DAYS = 7
+#: Rows that one commit merges.
+_MOST_ROWS = 50_000
 #: Problems that one orchestrator may leave in a snapshot.
 _MOST_PROBLEMS = 1_000
 
@@ -91,7 +95,7 @@ def pull(
     """
     done = Pulled(orchestrator.name)
     state: Mapping[str, Any] = store.load(ledger.database, orchestrator.name).state
-    for batch in orchestrator.pull({} if since else state, since, until):
+    for batch in gathered(orchestrator.pull({} if since else state, since, until)):
         held = _renew(ledger, orchestrator, batch, until)
         done.snapshot = _commit(config, ledger, orchestrator, batch, until, done) or done.snapshot
         store.save(ledger.database, orchestrator.name, held)
@@ -100,6 +104,33 @@ def pull(
         done.problems += sum(problem.count for problem in batch.problems)
         echo(f"{orchestrator.name}: {sum(done.rows.values()):,} rows")
     return done
+
+
+def gathered(batches: Iterable[Batch], most: int = _MOST_ROWS) -> Iterator[Batch]:
+    """Put small batches together, so that many files or pages are one commit; what is remembered is the last one's."""
+    held: Batch | None = None
+    for batch in batches:
+        if held is None:
+            held = batch
+        elif _size(held) + _size(batch) > most or (held.assets is not None and batch.assets is not None):
+            yield held
+            held = batch
+        else:
+            held = Batch(
+                state=batch.state,
+                runs=(*held.runs, *batch.runs),
+                materializations=(*held.materializations, *batch.materializations),
+                assets=held.assets if batch.assets is None else batch.assets,
+                is_complete=held.is_complete if batch.assets is None else batch.is_complete,
+                problems=(*held.problems, *batch.problems),
+                read=(*held.read, *batch.read),
+            )
+    if held is not None:
+        yield held
+
+
+def _size(batch: Batch) -> int:
+    return len(batch.runs) + len(batch.materializations)
 
 
 def _renew(ledger: Ledger, orchestrator: Orchestrator, batch: Batch, at: datetime) -> store.Held:
@@ -155,12 +186,12 @@ def _enter(writer: Writer, engine: Engine, orchestrator: Orchestrator, batch: Ba
     }
     if not changes:
         return None
-    days = {row["day"] for change in changes.values() for pair in change.values() for row in pair if row}
+    days = set().union(*(change.days for change in changes.values()))
     near = {day + step for day in days for step in range(-RUN_REACH, RUN_REACH + 1)}
     before = engine.materialise(_issued(writer, engine, near), "before")
     for table, change in changes.items():
         _replace(writer, engine, table, orchestrator, change)
-        done.rows[table.name] = done.rows.get(table.name, 0) + len(change)
+        done.rows[table.name] = done.rows.get(table.name, 0) + len(change.rows)
     after = engine.materialise(_issued(writer, engine, near), "after")
     differing = before.difference(after).union(after.difference(before))
     return engine.materialise(differing.select("query_id", "run_day").distinct(), "told")
@@ -181,41 +212,45 @@ def _issued(writer: Writer, engine: Engine, days: Collection[int]) -> ir.Table:
     return issued(*(writer.table(name, engine, days=days) for name in (RUNS.name, MATERIALIZATIONS.name)))
 
 
-def _changed(
-    writer: Writer, engine: Engine, table: Table, source: str, told: Sequence[Row]
-) -> dict[Key, tuple[Row | None, Row]]:
-    """Return, per key, the stored row and what it becomes, where these differ."""
+@dataclass(frozen=True)
+class _Change:
+    """What a batch makes of one table: per key the stored row and what it becomes, and the runs that it tells of."""
+
+    rows: Mapping[Key, tuple[Row | None, Row]]
+    beside: Sequence[Row]
+    """Stored rows of these runs that stay as they are."""
+    runs: ir.Table
+
+    @property
+    def days(self) -> set[int]:
+        """The days to be written anew; that of a row may move as an earlier start becomes known."""
+        return {row["day"] for pair in self.rows.values() for row in pair if row}
+
+
+def _changed(writer: Writer, engine: Engine, table: Table, source: str, told: Sequence[Row]) -> _Change | None:
+    """Merge what is told with the stored rows of its runs; None where they stay as they are."""
     wanted = merging.merge(table, told)
-    days = {row["day"] + step for row in wanted.values() for step in range(-_LONGEST_RUN_DAYS, _LONGEST_RUN_DAYS + 1)}
+    near = {row["day"] + step for row in wanted.values() for step in range(-_LONGEST_RUN_DAYS, _LONGEST_RUN_DAYS + 1)}
+    ids = pa.table({"run_id": pa.array(sorted({row["run_id"] for row in told}), pa.string())})
+    runs = engine.register(ids, "told_runs", [table.column("run_id")])
+    rows = writer.table(table.name, engine, source=source, days=near & writer.days(table.name, source))
     names = ("day", *told[0])
-    stored = {tuple(row[name] for name in table.key): row for row in _stored(writer, engine, table, source, days)}
-    old = {key: {name: stored[key][name] for name in names} for key in wanted.keys() & stored.keys()}
-    new = merging.merge(table, [*(dict(row) for row in old.values()), *wanted.values()])
-    return {key: (old.get(key), new[key]) for key in wanted if new[key] != old.get(key)}
+    stored = [{name: row[name] for name in names} for row in engine.rows(rows.semi_join(runs, "run_id"))]
+    old = {tuple(row[name] for name in table.key): row for row in stored}
+    new = merging.merge(table, [*(old[key] for key in wanted.keys() & old.keys()), *wanted.values()])
+    changed = {key: (old.get(key), new[key]) for key in wanted if new[key] != old.get(key)}
+    beside = [row for key, row in old.items() if key not in changed]
+    return _Change(changed, beside, runs) if changed else None
 
 
-def _stored(writer: Writer, engine: Engine, table: Table, source: str, days: set[int]) -> Iterable[dict[str, Any]]:
-    return engine.rows(writer.table(table.name, engine, source=source, days=days & writer.days(table.name, source)))
-
-
-def _replace(
-    writer: Writer,
-    engine: Engine,
-    table: Table,
-    orchestrator: Orchestrator,
-    change: Mapping[Key, tuple[Row | None, Row]],
-) -> None:
-    """Write the days of changed rows anew; the day of a row may move as an earlier start becomes known."""
-    days = {row["day"] for pair in change.values() for row in pair if row}
-    kept = [
-        row
-        for row in _stored(writer, engine, table, orchestrator.name, days)
-        if tuple(row[name] for name in table.key) not in change
-    ]
-    rows = [*kept, *(new for _, new in change.values())]
-    writer.replace(
-        table.name, orchestrator.name, days, merging.arrow(table, rows, orchestrator.name, orchestrator.type)
-    )
+def _replace(writer: Writer, engine: Engine, table: Table, orchestrator: Orchestrator, change: _Change) -> None:
+    """Write the days of changed rows anew."""
+    source, days = orchestrator.name, change.days
+    others = writer.table(table.name, engine, source=source, days=days & writer.days(table.name, source))
+    told = [*(row for row in change.beside if row["day"] in days), *(new for _, new in change.rows.values())]
+    rows = engine.register(merging.arrow(table, told, source, orchestrator.type), table.name, table.columns)
+    both = others.anti_join(change.runs, "run_id").select(*table.names).union(rows.select(*table.names))
+    writer.replace(table.name, source, days, both, engine)
 
 
 def _retell(

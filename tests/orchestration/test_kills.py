@@ -22,7 +22,7 @@ KILLS = 4
 
 
 def prepared(folder: Path, export: Path, lines: list[str]) -> Company:
-    """A synced company with one log a node's ten statements, so that a pull is many commits."""
+    """A synced company with several logs that are still to be pulled."""
     company = company_at(folder)
     (folder / "export").symlink_to(export)
     company.sync()
