@@ -16,6 +16,12 @@ from costlens_dbt.results import query_id_of, status_of, time_of
 _COMMAND = re.compile(
     r"\bdbt\b.*?\b(run-operation|build|run|test|seed|snapshot|compile|source|docs|clone|show|retry|list|ls|parse)\b"
 )
+#: Events of statements: one that ended, and what an adapter says of one that failed.
+_STATEMENTS = ("SQLQueryStatus", "AdapterEventDebug")
+_FAILED = re.compile(r"Snowflake query id: ([0-9a-fA-F-]{36})$")
+_JOB = re.compile(
+    r"https://console\.cloud\.google\.com/bigquery\?project=(?P<project>[\w.:-]+)&j=bq:(?P<location>[\w-]+):(?P<id>[\w-]+)&"
+)
 _NOT_JSON = "line is no JSON: write the log with DBT_LOG_FORMAT_FILE=json"
 _NO_EVENT = "line is no event of dbt 1.4 or later"
 
@@ -77,9 +83,9 @@ class LogReader:
                 self.nodes.pop(place, None)
             else:
                 self.nodes[place] = unique_id
-        elif name == "SQLQueryStatus":
+        elif name in _STATEMENTS:
             unique_id = self.nodes.get(place)
-        if isinstance(unique_id, str) and unique_id and name in ("SQLQueryStatus", "NodeStart", "NodeFinished"):
+        if isinstance(unique_id, str) and unique_id and name in (*_STATEMENTS, "NodeStart", "NodeFinished"):
             self._node(name, body, info, invocation, unique_id, at)
 
     def _node(
@@ -88,9 +94,9 @@ class LogReader:
         started = time_of(info.get("node_started_at")) or at
         node = self._found.setdefault((invocation, unique_id), _Node(started, None, "running", set()))
         node.started_at = min(node.started_at, started)
-        if name == "SQLQueryStatus":
-            if isinstance(body.get("query_id"), str) and body["query_id"]:
-                node.ids.add(body["query_id"])
+        if name in _STATEMENTS:
+            if query_id := _statement(body):
+                node.ids.add(query_id)
         elif name == "NodeFinished":
             result = body.get("run_result")
             result = result if isinstance(result, dict) else {}
@@ -109,6 +115,18 @@ class LogReader:
             status: Status = "success" if body.get("success") is True else "failed"
             run = replace(run, job=_command(str(body.get("command"))) or run.job, ended_at=ended, status=status)
         self._runs[invocation] = run
+
+
+def _statement(body: dict[str, Any]) -> str | None:
+    """Return the id of a statement that ended, or that failed: then an adapter tells it in its own words only."""
+    query_id = body.get("query_id")
+    if isinstance(query_id, str):
+        return query_id or None
+    told = str(body.get("base_msg", ""))
+    if failed := _FAILED.match(told):
+        return failed[1]
+    job = _JOB.match(told)
+    return f"{job['project']}:{job['location']}.{job['id']}" if job else None
 
 
 def _command(text: str) -> str | None:

@@ -13,6 +13,9 @@ from costlens_dbt.pull import Dbt, DbtSettings
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
+#: A statement that failed.
+FAILED = "01b00000-0000-0000-0000-000000000022"
+CONSOLE = "https://console.cloud.google.com/bigquery"
 RUN = "840564b6-274e-409a-a0a2-a8665b5b130a"
 
 
@@ -66,6 +69,9 @@ def test_all_statements_of_a_node_by_event_and_by_thread(tmp_path: Path) -> None
         event("NodeStart", "model.p.b", thread="Thread-2"),
         *(event("SQLQueryStatus", "model.p.a", query_id=f"a{number}") for number in range(7)),
         event("SQLQueryStatus", thread="Thread-2", query_id="b1"),
+        event("AdapterEventDebug", "model.p.a", base_msg=f"Snowflake query id: {FAILED}"),
+        event("AdapterEventDebug", "model.p.a", base_msg="Snowflake query id: password"),
+        event("AdapterEventDebug", "model.p.b", base_msg=f"{CONSOLE}?project=shop-1&j=bq:EU:job_2&page=queryresults"),
         event("NodeFinished", "model.p.a", run_result={"status": "error", "adapter_response": {}}),
         event("SQLQueryStatus", query_id="after"),
         event(
@@ -82,9 +88,9 @@ def test_all_statements_of_a_node_by_event_and_by_thread(tmp_path: Path) -> None
     (tmp_path / "dbt.log").write_text("".join(lines), "utf-8")
     (batch,) = pull(dbt(tmp_path, log="dbt.log"))
     found = told([batch])
-    assert found["model.p.a"].query_ids == tuple(f"a{number}" for number in range(7))
+    assert found["model.p.a"].query_ids == (FAILED, *(f"a{number}" for number in range(7)))
     assert found["model.p.a"].status == "failed"
-    assert found["model.p.b"].query_ids == ("b1", "shop-1:EU.job_1")
+    assert found["model.p.b"].query_ids == ("b1", "shop-1:EU.job_1", "shop-1:EU.job_2")
     assert [(run.job, run.status) for run in batch.runs] == [("dbt build", "failed")]
     assert "hunter2" not in repr(batch)
 

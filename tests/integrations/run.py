@@ -62,7 +62,7 @@ ENVIRONMENTS = (
             "dbt-snowflake==1.12.4",
             "dbt-bigquery==1.12.1",
         ),
-        ("tests/integrations/orchestrators/test_dbt.py",),
+        ("tests/integrations/orchestrators/test_dbt.py", "tests/integrations/orchestrators/test_dbt_log.py"),
         beside="COSTLENS_DBT",
     ),
     Environment(
