@@ -16,7 +16,6 @@ from evaluation import Section, bootstrap
 from perturb import SAME, WRAPS, masked, parameters_bound, reprinted
 
 from costlens.trace import FOUND, NEAR, Tracer
-from costlens.trace.tracer import one_reading
 from costlens.trace.units import Unit, units_of
 
 DATA = Path(__file__).parent.parent / "tests" / "trace" / "data"
@@ -80,8 +79,7 @@ def ask(code: Code, queries: Sequence[Query], *, present: bool) -> Iterator[Answ
     for query in queries:
         by_path["" if present else query.path].append(query)
     for path, asked in by_path.items():
-        units, is_text = one_reading([unit for name, held in code.items() if name != path for unit in held])
-        tracer = Tracer(units, double_is_text=is_text)
+        tracer = Tracer([unit for name, held in code.items() if name != path for unit in held])
         for query in asked:
             said = tracer.trace(query.text)
             best = said.best

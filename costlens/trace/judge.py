@@ -17,6 +17,8 @@ FOUND, NEAR, UNKNOWN = "found", "near-duplicate of", "unknown"
 CLAIM, LIKE = 0.9, 0.5
 _ALWAYS, _MOST = 2, 12
 _MIN_TOKENS, _MIN_NAMES = 10, 4
+#: So many tokens are enough where a whole query is a whole unit, word for word.
+_MIN_WHOLE = 8
 _MANY_NAMES = 10
 _FEW = 3
 _FOR_CUT_OFF = 30
@@ -125,6 +127,9 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
         return False
     if is_named and _covered(found) >= _FULLY and found.matched >= _FEW and not found.around:
         return True  # a model of few words, most of it holes, that is called as the table is
+    is_whole = not (found.head or found.tail or found.filled or found.unit_before or found.unit_after)
+    if is_whole and found.matched >= _MIN_WHOLE and found.matched_names >= _MIN_NAMES - 1:
+        return True
     if found.matched < _MIN_TOKENS or found.matched_names < _MIN_NAMES:
         return False
     if not _is_cut_off(found) and (found.around_tables or found.around > 6 + 0.1 * found.matched):

@@ -18,7 +18,7 @@ from costlens.trace.cut import Cut
 from costlens.trace.units import Unit, suffix
 
 #: Of what is stored: another number, and everything is read anew.
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 create table if not exists units (key text primary key, body blob not null) without rowid;
 create table if not exists traces (key text primary key, body text not null) without rowid;
@@ -90,7 +90,7 @@ def key_of(path: str, content_key: str) -> str:
 
 def pack(units: Sequence[Unit]) -> bytes:
     """Return units as bytes."""
-    head = json.dumps([[unit.kind, unit.name, unit.quotes, len(unit.cut)] for unit in units]).encode()
+    head = json.dumps([[unit.kind, unit.name, len(unit.cut)] for unit in units]).encode()
     arrays = [
         np.concatenate([getattr(unit.cut, name) for unit in units]).astype(kind).tobytes() if units else b""
         for name, kind in zip(("hashes", "texts", "lines", "kinds", "flags"), _DTYPES, strict=True)
@@ -110,10 +110,10 @@ def unpack(path: str, body: bytes) -> Iterator[Unit]:
     kinds = np.frombuffer(body, np.uint8, count, at + 20 * count)
     flags = np.frombuffer(body, np.uint8, count, at + 21 * count)
     start = 0
-    for kind_name, name, quotes, size in head:
+    for kind_name, name, size in head:
         part = slice(start, start + size)
         cut = Cut(hashes[part], kinds[part], flags[part], lines[part], texts[part])
-        yield Unit(path, kind_name, name, quotes, cut)
+        yield Unit(path, kind_name, name, cut)
         start += size
 
 

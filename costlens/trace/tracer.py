@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from itertools import islice
-from multiprocessing import get_context
 
 from costlens.trace.cut import cut
 from costlens.trace.ephemeral import without_ephemeral
 from costlens.trace.files import Listing, Repository, commit_of, contents, listing
 from costlens.trace.git import Git
 from costlens.trace.index import Index
-from costlens.trace.judge import UNKNOWN, Trace, best_of, judge
+from costlens.trace.judge import FOUND, UNKNOWN, Trace, best_of, judge
 from costlens.trace.store import Store, key_of, pack, unpack
-from costlens.trace.units import BACK_QUOTED, MIN_TOKENS, NAMES, TEXTS, Unit, says_double_is_text, units_of
+from costlens.trace.units import MIN_TOKENS, Unit, readings, units_of
 
-#: From so many changed files on two processes read them.
-_MANY = 5_000
 #: A text is traced by its first so many characters.
 _MAX_TEXT = 200_000
 #: Of a script so many statements, the longest, are looked for.
 _MOST_STATEMENTS = 40
-#: `"…"` is text in a repository where this part of the statements quotes names by backticks.
-_BACK_QUOTED = 0.1
 
 
 class Tracer:
     """Units of code, ready to be asked."""
 
-    def __init__(self, units: Sequence[Unit], *, double_is_text: bool) -> None:
+    def __init__(self, units: Sequence[Unit]) -> None:
         self.index = Index(units)
-        self.double_is_text = double_is_text
         self.listings: tuple[Listing, ...] = ()
         self._of: dict[int, Listing] = {}
 
@@ -50,13 +42,11 @@ class Tracer:
         """Return the code of listings."""
         units: list[Unit] = []
         of: dict[int, Listing] = {}
-        double_is_text = False
         for listed in listings:
             found = [unit for path, body in _read(listed, store) for unit in unpack(path, body)]
-            kept, double_is_text = one_reading(found)
-            of |= {id(unit): listed for unit in kept}
-            units += kept
-        tracer = cls(units, double_is_text=double_is_text)
+            of |= {id(unit): listed for unit in found}
+            units += found
+        tracer = cls(units)
         tracer.listings, tracer._of = tuple(listings), of
         return tracer
 
@@ -72,21 +62,16 @@ class Tracer:
 
     def trace(self, text: str) -> Trace:
         """Return where a query's text comes from; masked texts (`?` for literals, no comments) are as good as raw ones."""
-        text = text[:_MAX_TEXT]
-        is_text = says_double_is_text(text) or self.double_is_text
-        statements = [one for _, one in cut(without_ephemeral(text), double_is_text=is_text)]
+        text = without_ephemeral(text[:_MAX_TEXT])
+        traces = [self._read_as(text, double_is_text=is_text) for is_text in readings(text)]
+        return max(traces, key=lambda trace: (trace.verdict == FOUND, trace.score))
+
+    def _read_as(self, text: str, *, double_is_text: bool) -> Trace:
+        statements = [one for _, one in cut(text, double_is_text=double_is_text)]
         if len(statements) > _MOST_STATEMENTS:
             statements = sorted(statements, key=len, reverse=True)[:_MOST_STATEMENTS]
         traces = [(one, judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
         return best_of(traces) if traces else Trace(UNKNOWN, 0.0, why="too short to tell")
-
-
-def one_reading(units: Sequence[Unit]) -> tuple[list[Unit], bool]:
-    """Return units without the readings that are not how a repository is written, and whether `"…"` is text in it."""
-    back_quoted = sum(unit.quotes == BACK_QUOTED for unit in units)
-    is_text = back_quoted > _BACK_QUOTED * len(units)
-    unlike = NAMES if is_text else TEXTS
-    return [unit for unit in units if unit.quotes != unlike], is_text
 
 
 def _read(listed: Listing, store: Store) -> list[tuple[str, bytes]]:
@@ -95,29 +80,9 @@ def _read(listed: Listing, store: Store) -> list[tuple[str, bytes]]:
     known = store.known(keys.values())
     missing = [(path, key) for path, key in listed.files if keys[path] not in known]
     made: dict[str, bytes] = {}
-    for (path, _), body in zip(missing, _packed(missing, contents(listed, missing)), strict=True):
-        made[keys[path]] = body
+    for (path, _), text in zip(missing, contents(listed, missing), strict=True):
+        made[keys[path]] = pack(units_of(path, text))
     if made:
         store.keep(made)
     bodies = known | made
     return [(path, bodies[keys[path]]) for path, _ in listed.files]
-
-
-def _packed(missing: Sequence[tuple[str, str]], texts: Iterator[bytes]) -> Iterator[bytes]:
-    jobs = zip((path for path, _ in missing), texts, strict=True)
-    if len(missing) < _MANY:
-        for path, text in jobs:
-            yield packed(path, text)
-        return
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        while part := list(islice(jobs, 2_000)):
-            yield from pool.map(_job, part, chunksize=100)
-
-
-def _job(job: tuple[str, bytes]) -> bytes:
-    return packed(*job)
-
-
-def packed(path: str, text: bytes) -> bytes:
-    """Return the units of a file as bytes."""
-    return pack(units_of(path, text))

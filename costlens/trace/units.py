@@ -18,7 +18,6 @@ from costlens.trace.templates import marked
 #: Files that are looked into at most.
 MAX_BYTES = 2_000_000
 MIN_TOKENS = 4
-NAMES, TEXTS, BACK_QUOTED = "names", "texts", "back-quoted"
 _SQL = frozenset({"sql", "jinja", "j2", "jinja2", "hql", "ddl", "dml", "bq", "snowsql", "sqlx", "prc", "tpl"})
 _OTHERS = (
     *("sh", "bash", "ts", "js", "tsx", "jsx", "mjs", "java", "kt", "scala", "go", "rs", "rb", "r", "php", "cs", "tf"),
@@ -61,14 +60,12 @@ _GENERAL = frozenset(
 class Unit:
     """One statement in the code: `name` is the function, macro or model; `line` that of its first token.
 
-    `quotes` says how `"…"` was read: as names or as texts where the statement itself does not tell, as texts where
-    it has back-quotes.
+    Where nothing tells whether `"…"` is a name or a text there are two units, one for each reading.
     """
 
     path: str
     kind: str
     name: str | None
-    quotes: str
     cut: Cut
 
     @property
@@ -129,22 +126,20 @@ def _nothing_but_template(path: str, text: str) -> list[Unit]:
     hole = Cut(
         np.array([HOLE_HASH], np.uint64), one * HOLE, one * 0, np.array([line], np.int32), np.zeros(1, np.uint64)
     )
-    return [Unit(path, "sql", None, "", hole)]
+    return [Unit(path, "sql", None, hole)]
 
 
 def _units(path: str, fragment: Fragment) -> Iterator[Unit]:
     text, parts = marked(fragment.text)
-    if '"' not in text:
-        readings = [(BACK_QUOTED if "`" in text else "", False)]
-    else:
-        readings = [(BACK_QUOTED, True)] if says_double_is_text(text) else [(NAMES, False), (TEXTS, True)]
-    for quotes, is_text in readings:
+    for is_text in readings(text):
         for part, statement in cut(text, double_is_text=is_text, line=fragment.line):
             if len(statement) >= MIN_TOKENS:
                 name = fragment.name or (parts[part - 1] if 0 < part <= len(parts) else None) or None
-                yield Unit(path, fragment.kind, name, quotes, statement)
+                yield Unit(path, fragment.kind, name, statement)
 
 
-def says_double_is_text(text: str) -> bool:
-    """Tell whether `"…"` is text: it is where names are quoted by backticks."""
-    return "`" in text or '"""' in text
+def readings(text: str) -> tuple[bool, ...]:
+    """Return how `"…"` may be read, True = as text: it is where names are quoted by back-quotes; else nothing tells."""
+    if '"' not in text:
+        return (False,)
+    return (True,) if "`" in text or '"""' in text else (False, True)

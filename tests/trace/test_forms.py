@@ -72,7 +72,7 @@ def test_reading_a_hostile_file_ends(name: str) -> None:
 @given(st.text(max_size=300), st.sampled_from(["a.sql", "a.py", "a.ipynb", "a.yml", "a.md", "a.sh"]))
 def test_any_text_can_be_read_and_asked_for(text: str, name: str) -> None:
     units = units_of(name, text.encode("utf-8", "replace")) + units_of("b.sql", QUERY.encode())
-    tracer = Tracer([unit for unit in units if unit.quotes != "texts"], double_is_text=False)
+    tracer = Tracer(units)
     assert tracer.trace(text).score <= 1.0
     found = tracer.trace(QUERY)
     assert found.best is not None
