@@ -303,3 +303,28 @@ def test_no_error_quotes_a_query(standin: Standin) -> None:
         count(reader, "jobs")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+def test_what_runs_now_is_read_and_what_has_ended_is_not(standin: Standin) -> None:
+    """The stand-in's jobs are long over; one of them is made to have begun an hour ago and to run still."""
+    hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    for region in ("us", "eu"):
+        standin.execute(f"alter table {region}_jobs add column state varchar default 'DONE'")
+    began = f"timestamptz '{hour_ago:%Y-%m-%d %H:%M:%S}+00'"
+    changed = f"state = 'RUNNING', creation_time = {began}, start_time = {began}, total_bytes_processed = 5000000000000"
+    changed += ", reservation_id = null"
+    standin.execute(
+        f"update us_jobs set {changed} where job_id = (select min(job_id) from us_jobs where job_type = 'QUERY')"
+    )
+    connector, found = source(), Problems("analytics")
+    view = BigQuery.running
+    assert view is not None
+    with open_reader(standin, connector) as reader, Engine() as engine:
+        now = datetime.now(timezone.utc)
+        chunks = typed(engine, view, reader.read(view, now - timedelta(days=1), now + timedelta(days=1)), found)
+        rows = [row for chunk in chunks for row in engine.rows(connector.normalise_running(chunk))]
+    assert found.all() == []
+    (row,) = rows
+    assert (row["region"], row["bytes"]) == ("us", 5_000_000_000_000)
+    assert row["started_at"] == int(hour_ago.timestamp()) * 1_000_000
+    assert "state = 'RUNNING'" in standin.queries()[0]["query"]["query"]

@@ -1,0 +1,67 @@
+"""From the ledger to the channel: a jump in cost is found, explained and told to its owner once, and so is its end."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from costlens.config import load_config
+from costlens.ledger import outbox
+from costlens.service.telling import Teller
+from tests.alerts.slack import TOKEN, Slack
+from tests.report import books
+from tests.report.books import ledger_of, line
+
+AT = datetime(2026, 11, 20, 7, tzinfo=timezone.utc)
+
+
+def lines(until: date, *, jump: date, back: date | None = None) -> list[dict[str, Any]]:
+    """Return eleven weeks of two assets, one of which costs three times as much from a day on."""
+    first = date(2026, 9, 4)
+    days = [first + timedelta(days=number) for number in range((until - first).days)]
+    found = []
+    for day in days:
+        cost = 150 if day < jump or (back and day >= back) else 450
+        weekend = 0.5 if day.weekday() > 4 else 1.0
+        queries: dict[str, Any] = {"queries": 24.0, "seconds": cost * 24.0, "shape": "s1", "user": "DBT_PROD"}
+        found.append(line(str(day), str(round(cost * weekend + day.day / 7, 2)), asset="raw/events", **queries))
+        found.append(line(str(day), str(round(90 * weekend + day.day / 9, 2)), asset="marts/orders", **queries))
+    return found
+
+
+def test_a_jump_is_told_to_its_owner_and_so_is_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Slack() as slack:
+        told = {
+            "slack": {"bot_token": TOKEN, "api_url": f"{slack.url}/api/"},
+            "dashboard_url": "https://costs.example.org",
+        }
+        source = {"name": "shop", "type": "snowflake", "export": "./export"}
+        body = {"lake": "./lake", "database": "sqlite:///./costlens.db", "sources": [source], "alerts": told}
+        (tmp_path / "costlens.yml").write_text(json.dumps(body))
+        config = load_config(tmp_path / "costlens.yml")
+        with ledger_of(tmp_path, lines(AT.date(), jump=date(2026, 11, 17))) as ledger:
+            teller = Teller(config, ledger, lambda name: None, lambda: AT)
+            for _ in range(2):
+                teller.detect()
+                teller.deliver()
+        (root,) = slack.roots()
+        assert root.text.startswith("raw/events costs ")
+        assert "since Tue 17 Nov" in root.text
+        shown = json.dumps(root.blocks)
+        assert "slack_file" in shown
+        assert "platform" in shown
+        assert "each run takes longer" in shown
+        assert "https://costs.example.org/anomalies?id=" in shown
+        later = AT + timedelta(days=6)
+        monkeypatch.setattr(books, "AS_OF", later)
+        with ledger_of(tmp_path, lines(later.date(), jump=date(2026, 11, 17), back=date(2026, 11, 21))) as ledger:
+            teller = Teller(config, ledger, lambda name: None, lambda: later)
+            teller.detect()
+            teller.deliver()
+            assert outbox.counts(ledger.database).keys() == {"sent"}
+        assert any("back to what is expected" in post.text for post in slack.replies(root))
+        assert slack.refused == []
