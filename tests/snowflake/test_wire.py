@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -141,3 +141,22 @@ class _Gone(list[bytes]):
 
     def append(self, item: bytes) -> None:
         super().append(item[: len(item) // 2])
+
+
+def test_what_runs_now_is_asked_of_the_function_and_has_no_window() -> None:
+    view = Snowflake.running
+    assert view is not None
+    now = datetime.now(timezone.utc)
+    with wire.Account() as account, Engine() as engine:
+        began = "timestamptz '2026-10-05 06:30:00+00'"
+        for query, status in (("a", "RUNNING"), ("b", "SUCCESS")):
+            values = f"'{query}', 'select 1', 'ADA', 'R', 'WH', 'X-Large', 'STANDARD', '{status}', {began}, 'h'"
+            account.execute(f"insert into running_queries values ({values})")
+        given, found = connector(account), Problems("prod")
+        with given.open() as reader:
+            chunks = typed(engine, view, reader.read(view, now - timedelta(days=1), now + timedelta(days=1)), found)
+            (row,) = [row for chunk in chunks for row in engine.rows(given.normalise_running(chunk))]
+        assert "table(snowflake.information_schema.query_history(result_limit => 10000))" in account.statements[-1]
+    assert found.all() == []
+    assert (row["query_id"], row["pool_kind"], row["pool_size"], row["shape_hint"]) == ("a", "standard", "XLARGE", "h")
+    assert row["started_at"] == int(datetime(2026, 10, 5, 6, 30, tzinfo=timezone.utc).timestamp()) * 1_000_000

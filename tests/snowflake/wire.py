@@ -20,13 +20,15 @@ import pyarrow as pa
 import sqlglot
 
 from costlens.connector import View
-from costlens_snowflake.views import VIEWS
+from costlens_snowflake.views import RUNNING_QUERIES, VIEWS
 
 EXPORT = Path(__file__).parent / "export"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DUCKDB = {"instant": "timestamptz", "day": "date", "integer": "bigint", "double": "double", "boolean": "boolean"}
 _WIRE = {"text": "TEXT", "json": "VARIANT", "instant": "TIMESTAMP_LTZ", "day": "DATE", "boolean": "BOOLEAN"}
 _LTZ = pa.struct([pa.field("epoch", pa.int64(), nullable=False), pa.field("fraction", pa.int32(), nullable=False)])
+#: The function of what runs now, as it is asked; the stand-in keeps its rows in a table.
+_RUNNING = "table(snowflake.information_schema.query_history(result_limit => 10000))"
 #: Codes of Snowflake: SQL compilation errors.
 NO_OBJECT, NO_COLUMN = "002003", "000904"
 
@@ -45,6 +47,9 @@ class Account:
         self._duckdb.execute("set timezone = 'UTC'")
         for view in VIEWS:
             self._duckdb.execute(f"create table {view.name} as {_rows(view)}")
+        told = [c for c in RUNNING_QUERIES.columns if c.name != RUNNING_QUERIES.time_column]
+        listed = ", ".join(f"{column.name} {_DUCKDB.get(column.type, 'varchar')}" for column in told)
+        self._duckdb.execute(f"create table {RUNNING_QUERIES.name} ({listed})")
         account = self
 
         class Handler(_Handler):
@@ -68,6 +73,10 @@ class Account:
         self._thread.join()
         self._duckdb.close()
 
+    def execute(self, sql: str) -> None:
+        """Change what the account holds, in DuckDB's SQL."""
+        self._duckdb.execute(sql)
+
     def answer(self, path: str, sent: dict[str, Any]) -> dict[str, Any]:
         if "login-request" in path:
             self.logins.append(sent["data"])
@@ -88,10 +97,10 @@ class Account:
 
     def _query(self, sql: str, bindings: dict[str, dict[str, Any]]) -> dict[str, Any]:
         self.statements.append(sql)
-        tree = sqlglot.parse_one(sql, read="snowflake")
+        tree = sqlglot.parse_one(sql.replace(_RUNNING, RUNNING_QUERIES.name), read="snowflake")
         table = tree.find(sqlglot.exp.Table)
         assert table is not None
-        view = next(view for view in VIEWS if view.name == table.name.lower())
+        view = next(view for view in (*VIEWS, RUNNING_QUERIES) if view.name == table.name.lower())
         if view.name in self.hidden:
             return _failed(
                 NO_OBJECT, f"SQL compilation error:\nObject '{view.name.upper()}' does not exist or not authorized."
