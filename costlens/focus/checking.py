@@ -187,10 +187,15 @@ def _ratios(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> Ite
     """Tell origins whose allocated ratios do not add up to 1; an origin is named by x_OriginId, as in our own export."""
     if not {"AllocatedMethodDetails", "x_OriginId"} <= set(header):
         return
-    ratio = "json_extract(\"AllocatedMethodDetails\", '$.Elements[0].AllocatedRatio')::decimal(18, 12)"
+    ratio = "try_cast(json_extract(\"AllocatedMethodDetails\", '$.Elements[0].AllocatedRatio') as decimal(18, 12))"
     query = f"""
         select count(*) from (
-            select "x_OriginId" from given where "AllocatedMethodDetails" is not null and json_valid("AllocatedMethodDetails")
+            select "x_OriginId" from (
+                select "x_OriginId", case when json_valid("AllocatedMethodDetails") then "AllocatedMethodDetails" end
+                    as "AllocatedMethodDetails"
+                from given
+            )
+            where "AllocatedMethodDetails" is not null
             group by 1 having abs(sum({ratio}) - 1) > 1e-9
         )
     """
