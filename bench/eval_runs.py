@@ -14,6 +14,7 @@ from costlens_dbt.events import LogReader
 
 DATA = Path(__file__).parents[1] / "tests" / "dbt" / "data"
 _NODE = re.compile(r'"node_id": "([^"]+)"')
+_ID = re.compile(r"([\w]+-[\w]+-[\w]+-[\w]+-[\w]+)(?:&|$)")
 
 
 def evaluate() -> Iterator[Section]:
@@ -26,16 +27,20 @@ def evaluate() -> Iterator[Section]:
             said = said_of(log)
             right = sum(said.get(query) == node for query, node in answers.items() if node)
             silent = sum(query not in said for query, node in answers.items() if node is None)
-            wrong = sum(said[query] != node for query, node in answers.items() if query in said)
+            wrong = sum(said[query] != node for query, node in answers.items() if node and query in said)
+            hooks = sum(
+                node is None and said.get(query, "").startswith("operation.") for query, node in answers.items()
+            )
             nodes = sum(node is not None for node in answers.values())
-            rows.append((path.name, form, len(answers), nodes, right, wrong, silent))
+            rows.append((path.name, form, len(answers), nodes, right, wrong, hooks, silent))
     yield Section(
         "Node of every statement in dbt's logs",
-        ("log", "form", "statements", "of nodes", "right", "wrong", "rightly none"),
+        ("log", "form", "statements", "of nodes", "right", "wrong", "hooks", "rightly none"),
         tuple(rows),
         (
             "The answer is `node_id` in the comment that dbt puts into each statement; the reader sees no statement's text.",
-            "One real log with three statements: it shows that the format is read, not how often logs are damaged.",
+            "Hooks are statements of `on-run-start`: dbt's comment names no node there, its log does.",
+            "One log is from OpenLineage's tests, two are of dbt 1.11 on a small project of ours: that the format is read.",
         ),
     )
 
@@ -49,16 +54,25 @@ def answers_of(events: list[dict[str, Any]]) -> dict[str, str | None]:
         if name == "SQLQuery":
             found = _NODE.search(event["data"]["sql"])
             last[thread] = found[1] if found else None
-        elif name == "SQLQueryStatus":
-            answers[event["data"]["query_id"]] = last.get(thread)
+        elif name in ("SQLQueryStatus", "AdapterEventDebug") and (query := statement_of(event["data"])):
+            answers[query] = last.get(thread)
     return answers
+
+
+def statement_of(body: dict[str, Any]) -> str | None:
+    """Return the bare id of a statement that ended or failed."""
+    if query := body.get("query_id"):
+        return str(query).rpartition(".")[2]
+    found = _ID.search(str(body.get("base_msg")))
+    return found[1] if found else None
 
 
 def said_of(events: list[dict[str, Any]]) -> dict[str, str]:
     reader = LogReader({})
     reader.read("\n".join(json.dumps(event) for event in events).encode() + b"\n")
     _, materializations, _ = reader.take()
-    return {query: one.asset for one in materializations if one.asset for query in one.query_ids}
+    named = [one for one in materializations if one.asset]
+    return {query.rpartition(".")[2]: str(one.asset) for one in named for query in one.query_ids}
 
 
 def _by_thread(event: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from costlens.orchestrator import Batch, Materialization
 from costlens_dbt.pull import Dbt, DbtSettings
@@ -163,3 +166,23 @@ def test_results_of_many_runs_by_glob_and_a_cut_one_is_a_problem(tmp_path: Path)
 def test_a_glob_that_matches_nothing_is_found_by_check(tmp_path: Path) -> None:
     findings: Iterator[Any] = iter(dbt(tmp_path, log="logs/*.log", run_results="target/*.json").check())
     assert [(found.what, found.state) for found in findings] == [("run_results", "warning"), ("log", "warning")]
+
+
+@pytest.mark.parametrize("warehouse", ["snowflake", "bigquery"])
+def test_every_statement_of_two_builds_by_dbt_1_11(warehouse: str) -> None:
+    """The comment that dbt puts into each statement names its node; the log without it says the same."""
+    (batch,) = pull(dbt(DATA, log=f"dbt_1_11_16_{warehouse}.jsonl"))
+    said = {query.rpartition(".")[2]: one.asset for one in batch.materializations for query in one.query_ids}
+    last, wanted = {}, {}
+    for line in (DATA / f"dbt_1_11_16_{warehouse}.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        if one["info"]["name"] == "SQLQuery":
+            found = re.search(r'"node_id": "([^"]+)"', one["data"]["sql"])
+            last[one["info"]["thread"]] = found[1] if found else None
+        elif query := one["data"].get("query_id"):
+            wanted[query.rpartition(".")[2]] = last[one["info"]["thread"]]
+    assert len(wanted) > 20
+    assert {
+        query: node for query, node in said.items() if query in wanted and node and not node.startswith("operation.")
+    } == {query: node for query, node in wanted.items() if node}
+    assert batch.problems == ()
