@@ -32,7 +32,9 @@ def check(config: Config, ledger: Ledger) -> Iterator[Finding]:
     for connector in config.sources:
         yield from _source(connector)
     for orchestrator in config.orchestrators:
-        yield from (replace(found, what=f"{orchestrator.name}: {found.what}") for found in orchestrator.check())
+        name = orchestrator.name
+        for found in orchestrator.check():
+            yield replace(found, what=f"{name}: {found.what}", detail=found.detail.removeprefix(f"{name}: "))
     for problem in _known_problems(ledger):
         sample = f" ({problem.sample})" if problem.sample else ""
         yield Finding(f"{problem.source}: {problem.table}", "warning", f"{problem.count:,} × {problem.reason}{sample}")

@@ -67,7 +67,8 @@ class Service:
                     self._wait(attempt, error.headers.get("Retry-After") if error.headers else None)
             except (OSError, HTTPException) as error:
                 if last:
-                    reason = getattr(error, "reason", None) or type(error).__name__
+                    cause = getattr(error, "reason", None) or error
+                    reason = getattr(cause, "strerror", None) or type(cause).__name__
                     raise SourceError(
                         f"{self.who}: {self._place()} cannot be reached ({reason}): check the address and that it runs",
                         permanent=False,

@@ -59,7 +59,8 @@ class Pulled:
         rows = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count) or "nothing new"
         lines = [f"{self.source}: {rows}" + (f"; {self.assets:,} assets" if self.assets else "")]
         if self.problems:
-            lines.append(f"{self.source}: {self.problems:,} problems: `costlens check` lists them")
+            many = "problem" if self.problems == 1 else "problems"
+            lines.append(f"{self.source}: {self.problems:,} {many}: `costlens check` lists them")
         return "\n".join(lines)
 
     def as_json(self) -> str:

@@ -142,7 +142,7 @@ def test_one_that_fails_stops_no_other_and_is_told(tmp_path: Path, export: Path)
     found = CliRunner().invoke(main, ["sync", "--config", str(company.path)])
     assert found.exit_code == 0, found.output
     assert "dbt: nothing new" in found.output
-    assert "dbt: 1 problems: `costlens check` lists them" in found.output
+    assert "dbt: 1 problem: `costlens check` lists them" in found.output
     assert "prod: " in found.output
     told = CliRunner().invoke(main, ["check", "--config", str(company.path)]).output
     assert f"dbt: log from {logs}/a.log: 1 × line is no JSON" in told
