@@ -14,7 +14,7 @@ from costlens.tagging import asset
 from costlens.tagging.boot import export
 from costlens.tagging.guard import attempt
 from costlens.tagging.patching import instrument
-from costlens_airflow.lineage import record
+from costlens_airflow.lineage import begin, record
 from costlens_airflow.task import context_of
 
 _entered: list[asset] = []
@@ -55,6 +55,7 @@ def _enter(task_instance: Any) -> None:
     _leave_all()
     attempt(None, export)  # a process that came without on_starting
     instrument()
+    attempt(None, begin)
     scope = asset.of(context_of(task_instance))
     scope.__enter__()
     _entered.append(scope)

@@ -25,7 +25,7 @@ CREDITS_PER_SECOND, PRICE_OF_CREDIT = Decimal("0.001"), Decimal(3)
 BYTES_PER_SECOND, PRICE_OF_TIB = 1 << 33, Decimal("6.4")
 IDLE_CREDITS = Decimal("0.5")
 
-_COMMENTS = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENTS = re.compile(r"/\*(?! cl_).*?\*/", re.DOTALL)  # all but ours
 Row = dict[str, Any]
 Costs = dict[tuple[str | None, str | None], Decimal]
 

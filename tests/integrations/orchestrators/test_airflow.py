@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from costlens.tagging.codec import asset_hash
 from tests.integrations.orchestrators.arrivals import Statement
 from tests.integrations.orchestrators.books import charged, expected, timed
+from tests.integrations.orchestrators.notes import note
 from tests.integrations.orchestrators.standin import Warehouses, certificate
 
 HERE = Path(__file__).parent
@@ -175,6 +176,16 @@ def test_cost_goes_to_asset_and_team(
     costs, methods = charged(tmp_path / "books", history, assets, TEAMS)
     assert costs == expected(history, whose)
     assert methods == {"tag"}
+    note(
+        BIN,
+        "apache-airflow-core",
+        "tasks with outlets and without, mapped tasks; threads; failures; retries; BashOperator",
+    )
+    note(
+        BIN, "apache-airflow-providers-snowflake", "SnowflakeHook", "SnowflakeSqlApiOperator", "SQLExecuteQueryOperator"
+    )
+    note(BIN, "apache-airflow-providers-google", "BigQueryInsertJobOperator, deferrable")
+    note(BIN, "astronomer-cosmos", "nodes of dbt, local mode")
 
 
 def test_query_ids_of_hooks_are_kept(warehouses: Warehouses, said: dict[str, str], settings: dict[str, str]) -> None:
@@ -187,3 +198,23 @@ def test_query_ids_of_hooks_are_kept(warehouses: Warehouses, said: dict[str, str
     kept = {task: json.loads(value) for task, value in json.loads(done.stdout)}
     assert set(kept["orders"]) == {statement.id for statement in warehouses.of("shop.orders")}
     assert set(kept["wide"]) == {statement.id for statement in warehouses.of("shop.wide")}
+
+
+def test_a_fault_of_ours_is_not_noticed() -> None:
+    done = subprocess.run(
+        [BIN / "python", HERE / "hook_faults.py", "airflow"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split("\n")[-2].split()) >= {
+        "begin",
+        "_leave",
+        "_team",
+        "context_of",
+        "_told",
+        "_code",
+        "_outlets",
+        "_leave_all",
+        "_enter",
+        "record",
+    }
+    assert "secret" not in done.stderr

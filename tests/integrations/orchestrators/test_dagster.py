@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from costlens.tagging.codec import asset_hash
 from tests.integrations.orchestrators.arrivals import Statement
 from tests.integrations.orchestrators.books import charged, expected, timed
+from tests.integrations.orchestrators.notes import note
 from tests.integrations.orchestrators.standin import Warehouses
 
 HERE = Path(__file__).parent
@@ -167,3 +168,24 @@ def test_cost_goes_to_asset_and_team(
     costs, methods = charged(tmp_path / "books", history, assets, TEAMS)
     assert costs == expected(history, whose)
     assert methods == {"tag", "none"}
+    note(BIN, "dagster", "assets, multi-assets, checks, partitions, IO managers, resources; threads; failures; retries")
+    note(BIN, "dagster", "Pipes: a child process")
+    note(BIN, "dagster-dbt", "nodes of dbt")
+    note(BIN, "dagster-snowflake", "SnowflakeResource")
+    note(BIN, "dagster-gcp", "BigQueryResource")
+
+
+def test_a_fault_of_ours_is_not_noticed() -> None:
+    done = subprocess.run(
+        [BIN / "python", HERE / "hook_faults.py", "dagster"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split("\n")[-2].split()) >= {
+        "_keys",
+        "_partition",
+        "_with_plan",
+        "_names",
+        "_code",
+        "_scope_of_step",
+    }
+    assert "secret" not in done.stderr

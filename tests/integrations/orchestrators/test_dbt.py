@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from costlens.tagging import codec
 from tests.integrations.orchestrators.arrivals import Statement
 from tests.integrations.orchestrators.books import charged, expected, timed
+from tests.integrations.orchestrators.notes import note
 from tests.integrations.orchestrators.standin import Warehouses
 
 HERE = Path(__file__).parent
@@ -66,7 +69,12 @@ def installed() -> Iterator[None]:
 
 
 def dbt(
-    warehouses: Warehouses, folder: Path, *arguments: str, prefix: tuple[str | Path, ...] = (), **settings: str
+    warehouses: Warehouses,
+    folder: Path,
+    *arguments: str,
+    prefix: tuple[str | Path, ...] = (),
+    project: Path = PROJECT,
+    **settings: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run dbt on the project; what it writes goes to `folder`."""
     environment = {
@@ -77,7 +85,7 @@ def dbt(
         **settings,
     }
     target = "bigquery" if "bigquery" in arguments else "snowflake"
-    places = ["--project-dir", PROJECT, "--target-path", folder / target, "--log-path", folder / "logs"]
+    places = ["--project-dir", project, "--target-path", folder / target, "--log-path", folder / "logs"]
     command = [*prefix, BIN / "dbt", *arguments, *places]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -134,6 +142,8 @@ def test_every_statement_of_every_node(
     costs, methods = charged(tmp_path / "books", history, manifest, TEAMS)
     assert costs == expected(history, whose)
     assert methods == {"tag"}
+    note(BIN, "dbt-core", "models, incremental models, seeds, tests, hooks; four threads; failures; retries")
+    note(BIN, f"dbt-{target}", "all statements of a node, beside the user's own tag or labels")
 
 
 def check_what_is_the_users(statements: list[Statement]) -> None:
@@ -162,3 +172,62 @@ def test_off_is_off(warehouses: Warehouses, installed: None, folder: Path) -> No
     texts = [statement.text.partition("\n")[0] for statement in warehouses.statements]
     assert "alter session set query_tag = 'nightly'" in texts
     assert "alter session unset query_tag" in texts
+
+
+def relation_of(statement: Statement) -> str:
+    """Return the name of the first relation of ours in a statement: the one it makes, or the one it tests."""
+    text = re.sub(r"/\*.*?\*/", "", statement.text, flags=re.DOTALL)
+    found = re.search(r"(?<![-\w])prod(?:_\w+)?[`\"]?\.[`\"]?(\w+)", text, flags=re.IGNORECASE)
+    return found.group(1).lower().removesuffix("__dbt_tmp") if found else ""
+
+
+@pytest.fixture(scope="module")
+def with_package(tmp_path_factory: pytest.TempPathFactory, standin: Warehouses) -> Path:
+    """The project with the lines of the README for dbt Cloud and Fusion: no Python of ours runs."""
+    project = tmp_path_factory.mktemp("with_package") / "shop"
+    shutil.copytree(PROJECT, project)
+    package = HERE.parents[2] / "connectors" / "costlens_dbt" / "dbt_package"
+    (project / "packages.yml").write_text(f"packages: [{{local: {package}}}]\n")
+    with (project / "dbt_project.yml").open("a") as lines:
+        lines.write('query-comment: {comment: "{{ costlens.query_comment(node) }}", append: true, job-label: true}\n')
+        lines.write("dispatch: [{macro_namespace: dbt, search_order: [shop, costlens, dbt]}]\n")
+    done = subprocess.run(
+        [BIN / "dbt", "deps", "--project-dir", project],
+        env={**os.environ, "STANDIN_PORT": str(standin.port), "DBT_PROFILES_DIR": str(PROJECT / "profiles")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return project
+
+
+@pytest.mark.parametrize("target", ["snowflake", "bigquery"])
+def test_the_package_does_it_by_macros(target: str, warehouses: Warehouses, with_package: Path, tmp_path: Path) -> None:
+    off = {"COSTLENS_DISABLED": "1"}
+    done = dbt(warehouses, tmp_path, "build", "--target", target, project=with_package, **off)
+    assert "ERROR=0" in done.stdout, done.stdout
+    metered = [statement for statement in warehouses.statements if statement.is_metered]
+    for statement in metered:
+        said = statement.cl if target == "bigquery" else codec.decode_comment(statement.text) or {}
+        assert said["o"] == "dbt", statement
+        if relation_of(statement) != "audit":
+            kind, _, name, *_ = said["n"].split(".")
+            assert (TESTED[name] if kind == "test" else name) == relation_of(statement), statement
+            assert said["f"].endswith((".sql:1", ".csv:1", ".yml:1"))
+    if target == "snowflake":
+        tags = [json.loads(each.tag or "{}") for each in metered if relation_of(each) == "orders"]
+        assert {tag["tag"] for tag in tags if "tag" in tag} == {"nightly"}
+        assert [each.text for each in warehouses.statements if "unset query_tag" in each.text]
+    history = timed(each for each in metered if relation_of(each) != "audit")
+    manifest: Any = [{"dbt": {"manifest": str(tmp_path / target / "manifest.json")}}]
+    costs, methods = charged(tmp_path / "books", history, manifest, TEAMS)
+    assert costs == expected(history, lambda statement: [ASSET[relation_of(statement)]])
+    assert methods == {"tag"}
+
+
+def test_a_fault_of_ours_is_not_noticed() -> None:
+    done = subprocess.run([BIN / "python", HERE / "hook_faults.py", "dbt"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split("\n")[-2].split()) >= {"_code", "_project", "_context", "with_node"}
+    assert "secret" not in done.stderr
