@@ -79,7 +79,9 @@ def memory(server: subprocess.Popen[bytes], field: str = "VmHWM") -> float:
 def settled(page: Page) -> None:
     """Wait until the script has run and the page shows what it drew."""
     page.wait_for_selector(IDLE, timeout=120_000)
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')", timeout=120_000)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')", timeout=120_000
+    )
 
 
 def opened(page: Page, address: str) -> float:

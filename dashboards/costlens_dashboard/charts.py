@@ -243,7 +243,7 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
             ],
         )
     )
-    draw(chart, what, 220)
+    draw(chart, what, 280)
 
 
 def hourly_line(frame: pd.DataFrame, column: str, what: str) -> None:

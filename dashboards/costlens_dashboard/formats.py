@@ -68,6 +68,11 @@ def count(value: Number | None) -> str:
     return NOTHING if value is None or value != value else f"{float(value):,.0f}"
 
 
+def many(number: int, one: str, more: str = "") -> str:
+    """Write a number of things with their name: 1 anomaly, 2 anomalies."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
 def day(value: date | None) -> str:
     """Write a day: 21 Nov 2026."""
     return NOTHING if value is None else f"{value.day} {value:%b %Y}"

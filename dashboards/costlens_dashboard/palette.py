@@ -30,8 +30,16 @@ CATEGORIES = {
 }
 PURPOSES = {"build": "#0072B2", "test": "#CC79A7", "read": "#56B4E9", "maintenance": "#8C6BB1"}
 CAUSES = {"suspend tail": "#E69F00", "minimum": "#D55E00", "gap": "#CC79A7", "no query": "#8C6BB1"}
-#: Names that are nobody's: grey.
-GREY = ("(unattributed)", "(idle)", "(overhead)", "(adjustment)", "(rest)", "other", "(none)")
+#: Names that are nobody's: tones without a colour, apart in lightness.
+GREY = {
+    "(idle)": "#C4B596",
+    "(unattributed)": "#6B7785",
+    "(overhead)": "#A9B4C0",
+    "(adjustment)": "#8E99A5",
+    "(rest)": NEUTRAL,
+    "other": "#BCC5CE",
+    "(none)": NEUTRAL,
+}
 
 
 @lru_cache(maxsize=64)
@@ -56,7 +64,7 @@ def of_names(names: tuple[str, ...]) -> dict[str, str]:
 def scale(names: Iterable[str], teams: Sequence[str] = ()) -> dict[str, str]:
     """Return the colours of a chart's names: fixed for categories, purposes and causes, a team's own, grey for nobody's."""
     own = of_names(tuple(sorted(teams)))
-    fixed = {**PURPOSES, **CAUSES, **CATEGORIES, **own, **dict.fromkeys(GREY, NEUTRAL)}
+    fixed = {**PURPOSES, **CAUSES, **CATEGORIES, **own, **GREY}
     names = list(names)
     rest = of_names(tuple(sorted(name for name in names if name not in fixed)))
     return {name: fixed.get(name) or rest[name] for name in names}

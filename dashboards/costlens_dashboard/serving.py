@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -71,6 +72,7 @@ def serve(settings: Settings, address: str, port: int, browser: bool) -> None:
     from streamlit.runtime.secrets import secrets_singleton
     from streamlit.web import bootstrap
 
+    os.environ.setdefault("COSTLENS_MEMORY", "300MB")  # of each engine: a page's share of one gigabyte
     given = {name.replace(".", "_"): value for name, value in options(address, port, browser).items()}
     bootstrap.load_config_options(given)
     if settings.login is not None:

@@ -44,6 +44,14 @@ COLUMNS = (
     Column("status", "Status"),
     Column("source", "Source"),
 )
+PARTS = (
+    Column("what", "What"),
+    Column("kind", "Kind"),
+    Column("change", "Change", "money"),
+    Column("before", "Before", "money"),
+    Column("after", "Then", "money"),
+    Column("text", "Statement that changed most", width="large"),
+)
 EVENTS = (
     Column("at", "When", "instant"),
     Column("who", "Who"),
@@ -66,7 +74,9 @@ def draw(view: View) -> str | None:
         return None
     if found:
         money = sum((one.money for one in found), Decimal(0))
-        st.markdown(f"**{len(found)} anomalies, {md(formats.signed(money, view.currency))} beyond what was expected**")
+        st.markdown(
+            f"**{formats.many(len(found), 'anomaly', 'anomalies')}, {md(formats.signed(money, view.currency))} beyond what was expected**"
+        )
         rows = pd.DataFrame([_row(one) for one in found])
         table(rows, COLUMNS, name="anomalies", rows=8, search=("key", "team", "kind"), opens=_open)
     one = chosen or found[0]
@@ -140,19 +150,43 @@ def _band(view: View, one: store.Anomaly) -> None:
 
 
 def _why(view: View, one: store.Anomaly) -> None:
-    drivers, before, after = _drivers(view, one)
+    told = one.explanation or {}
+    if told.get("drivers"):
+        drivers = {str(part["driver"]): float(part["amount"]) for part in told["drivers"]}
+        before, after = float(told["before"]), float(told["after"])
+        compared = f"Its days against {told.get('compared_with', 'the days before')}, scaled to as many days"
+    else:
+        drivers, before, after = _drivers(view, one)
+        compared = f"A mean day of the {BEFORE} days before against a mean day of its own"
     steps = sorted(drivers.items(), key=lambda item: -abs(item[1]))
     if not steps:
         st.caption("There is nothing to compare its days with.")
         return
     name, most = steps[0]
     st.markdown(f"**Most of it is {md(name)}: {md(formats.signed(most, one.currency))}**")
-    st.caption(
-        md(
-            f"A mean day of the {BEFORE} days before against a mean day of its own; the parts add up. {MEANINGS.get(name, '')}."
-        )
-    )
-    charts.waterfall([(key, value) for key, value in steps], before, after, f"Why {one.key} changed", one.currency)
+    st.caption(md(f"{compared}; the parts add up. {name}: {MEANINGS.get(name, '')}."))
+    charts.waterfall(steps, before, after, f"Why {one.key} changed", one.currency)
+    if told:
+        _parts(view, told)
+
+
+def _parts(view: View, told: dict[str, Any]) -> None:
+    """Draw who and what the change came with: assets with their shapes, users and pools, and the code where it is known."""
+    rows = []
+    for kind in ("assets", "users", "pools"):
+        if kind == "users" and view.reader.hides_users:
+            continue
+        for part in (told.get(kind) or {}).get("parts", []):
+            inner = [shape.get("text") for shape in part.get("parts", []) if shape.get("text")]
+            text = inner[0] if inner and not view.reader.hides_texts else None
+            amounts = {name: float(part[name]) for name in ("before", "after", "change")}
+            rows.append({"what": part["name"], "kind": kind[:-1], "text": text, **amounts})
+    frame = pd.DataFrame(rows, columns=[column.name for column in PARTS])
+    table(frame.sort_values("change", key=abs, ascending=False), PARTS, name="parts", rows=6)
+    code = ((told.get("origin") or {}).get("code") or {}).get("code_ref")
+    if code:
+        st.caption("In the code")
+        st.code(plain(code), language=None)
 
 
 def _drivers(view: View, one: store.Anomaly) -> tuple[dict[str, float], float, float]:

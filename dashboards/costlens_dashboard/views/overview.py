@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from costlens_dashboard.text import md
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STEPS = 8
+STEPS, WEEK = 8, 7
 
 
 def draw(view: View) -> str | None:
@@ -195,17 +196,23 @@ def both_periods(view: View, scope: Scope, by: str) -> pd.DataFrame:
 def draw_changes(view: View, scope: Scope, by: str) -> None:
     """Draw what changed most: a waterfall that adds up."""
     both = both_periods(view, scope, by)
+    what = "From the period before to this one, complete days"
+    if not both["before"].any():
+        last = replace(scope, month=None, since=max(scope.since, min(scope.until, view.complete_until) - WEEK))
+        last = replace(last, until=min(scope.until, view.complete_until))
+        both = both_periods(view, last, by)
+        what = f"No whole period before is known: the last {WEEK} days against the {WEEK} before them"
     now, before = float(both["cost"].sum()), float(both["before"].sum())
     if not before:
         st.markdown("**What changed**")
-        st.caption("There is no whole period before this one to compare with.")
+        st.caption("There is nothing before this period to compare with.")
         return
     steps = changes(both)
     if steps:
         name, most = steps[0]
         words = f"{name} {formats.signed(most, view.currency)}"
         st.markdown(f"**{md(formats.signed(now - before, view.currency))} in all, most of all {md(words, 80)}**")
-    st.caption(f"From the period before to this one, complete days, by {by}; the bars add up")
+    st.caption(f"{what}, by {by}; the bars add up")
     charts.waterfall(steps, before, now, f"What changed by {by}", view.currency)
 
 
@@ -252,9 +259,8 @@ def draw_anomalies(view: View, team: str | None = None) -> None:
         st.markdown("**No open anomaly**")
         st.caption("`costlens anomalies` looks for what left its expected band.")
         return
-    st.markdown(
-        f"**{len(found)} open anomalies, {md(formats.signed(sum(one.money for one in found), view.currency))}**"
-    )
+    money = formats.signed(sum(one.money for one in found), view.currency)
+    st.markdown(f"**{formats.many(len(found), 'open anomaly', 'open anomalies')}, {md(money)}**")
     for one in sorted(found, key=lambda one: abs(one.money), reverse=True)[:4]:
         links.link("anomalies", f"{one.key}: {one.form}, {formats.signed(one.money, one.currency)}", id=one.id)
 

@@ -8,12 +8,16 @@ import pandas as pd
 import streamlit as st
 import yaml
 
+from costlens.settings.attribution import Settings
+from costlens.unattributed import Group, Rest, rest
 from costlens_dashboard import formats
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import spend, unattributed
+from costlens_dashboard.scope import Scope
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
 from costlens_dashboard.text import md
+from costlens_dashboard.views.pools import recent
 
 COLUMNS = (
     Column("what", "What", width="medium"),
@@ -28,8 +32,12 @@ COLUMNS = (
 
 def draw(view: View) -> str | None:
     """Draw the page."""
-    rows = rows_of(view)
-    whole = float(view.desk.ask(spend.total, view.scope).iloc[0]["cost"])
+    if view.reader.teams is not None:
+        nothing("For admins", "What is nobody's may be anybody's: only admins see it.")
+        return None
+    detail = recent(view)
+    rows = rows_of(view, detail)
+    whole = float(view.desk.ask(spend.total, detail).iloc[0]["cost"])
     if rows.empty:
         nothing("Everything is somebody's", "All money of this period has an asset or a team.")
         return None
@@ -38,70 +46,71 @@ def draw(view: View) -> str | None:
     share = formats.percent(rows["cost"].sum() / whole if whole else None)
     words = f"{formats.money(rows['cost'].sum(), view.currency)}, {share}, is nobody's; five fixes would place {formats.percent(few)}"
     st.markdown(f"**{md(words)}**")
-    st.caption("Pick a line to see what to write where.")
+    days = formats.span(formats.as_date(detail.since), formats.as_date(detail.until))
+    st.caption(md(f"Of {days}, dearest first. Pick a line to see what to write where."))
     columns = [column for column in COLUMNS if not (view.reader.hides_users and column.name in ("what", "fix"))]
     table(rows, columns, name="unattributed", rows=14, search=("what", "kind", "source"), opens=_fix)
     return None
 
 
-def rows_of(view: View) -> pd.DataFrame:
-    """Return what is nobody's, dearest first, with the fix for each."""
-    asked = view.desk.lines(unattributed.queries, view.scope)
-    rest = view.desk.lines(unattributed.other, view.scope)
-    found = [_query(row) for row in asked.to_dict("records")] + [_line(row) for row in rest.to_dict("records")]
-    frame = pd.DataFrame(found, columns=["what", "kind", "cost", "queries", "source", "fix", "file", "snippet"])
-    return frame.sort_values("cost", ascending=False, ignore_index=True)
+def rows_of(view: View, detail: Scope) -> pd.DataFrame:
+    """Return what is nobody's of a scope's days, dearest first, with the fix for each."""
+    settings = view.desk.books.config.section(Settings)
+
+    def make() -> Rest:
+        with view.desk.books.room:
+            return rest(view.desk.ledger, view.desk.snapshot, detail.since, detail.until, "fix", settings)
+
+    told: Rest = view.desk.keep(("unattributed", detail.since, detail.until), make, 1_000_000)
+    groups = [group for group in told.groups if group.currency == view.currency]
+    found = [_group(group) for group in groups if detail.source is None or detail.source in group.sources]
+    found += [_shared(row) for row in view.desk.ask(unattributed.other, detail).to_dict("records")]
+    frame = pd.DataFrame(found, columns=["what", "kind", "cost", "queries", "source", "fix", "hint", "file", "snippet"])
+    return frame[frame["cost"] > 0].sort_values("cost", ascending=False, ignore_index=True)
 
 
-def _told(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _query(row: dict[str, Any]) -> dict[str, Any]:
-    user, role, pool = _told(row["user"]), _told(row["role"]), _told(row["pool"])
-    who = user or role or pool or "nobody named"
-    rule = {"user": user} if user else {"role": role} if role else {"pool": pool}
-    name, value = next(iter(rule.items()))
-    where = f" on {pool}" if pool and name != "pool" else ""
-    return {
-        "what": f"{who}{where}",
-        "kind": "queries",
-        "cost": row["cost"],
-        "queries": row["queries"],
-        "source": row["source"],
-        "fix": f"tag its statements, or give its {name} to a team",
-        "file": "teams.yml, under the team that it is of",
-        "snippet": yaml.safe_dump([{"owns": [{name: value or "?"}]}], allow_unicode=True),
+def _group(group: Group) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "what": group.name,
+        "kind": group.kind,
+        "cost": float(group.cost),
+        "queries": group.queries or None,
+        "source": ", ".join(sorted(group.sources)),
+        "fix": group.fix,
+        "hint": group.hint,
     }
+    if group.rule:
+        body: Any = [{"owns": [{group.rule[0]: group.rule[1]}]}]
+        return {**row, "file": "teams.yml, under the team that it is of", "snippet": _yaml(body)}
+    if group.kind in ("relation", "object"):
+        body = {"assets": [{"key": group.name.lower(), "relations": [group.name], "team": "?"}]}
+        return {**row, "file": "assets.yml", "snippet": _yaml(body)}
+    why = f"costlens why {group.sample}" if group.sample else ""
+    return {**row, "file": "What is known of one of its queries", "snippet": why}
 
 
-def _line(row: dict[str, Any]) -> dict[str, Any]:
-    category, pool, thing = str(row["category"]), _told(row["pool"]), _told(row["object"])
-    base = {"kind": category, "cost": row["cost"], "queries": None, "source": row["source"]}
+def _shared(row: dict[str, Any]) -> dict[str, Any]:
+    category, pool = str(row["category"]), row["pool"] if isinstance(row["pool"], str) else None
+    base = {"kind": category, "cost": row["cost"], "queries": None, "source": row["source"], "hint": ""}
     if category == "idle" and pool:
-        fix = "spread idle by the policy, or give the pool to a team; less of it: see Pools"
-        snippet = yaml.safe_dump([{"owns": [{"pool": pool}]}], allow_unicode=True)
+        fix = "spread by the allocation policy, or the pool's team; less of it: see Pools"
+        snippet = _yaml([{"owns": [{"pool": pool}]}])
         return {**base, "what": f"Idle of {pool}", "fix": fix, "file": "teams.yml, under its team", "snippet": snippet}
-    if thing:
-        snippet = yaml.safe_dump(
-            {"assets": [{"key": thing.lower(), "relations": [thing], "team": "?"}]}, allow_unicode=True
-        )
-        fix = "name the asset whose relation this is"
-        return {**base, "what": thing, "fix": fix, "file": "assets.yml", "snippet": snippet}
-    what = pool or _told(row["service"]) or category
-    fix = "spread it by a rule of the allocation policy"
-    body = {"allocation": {"rules": [{"name": what, "match": {"category": [category]}, "by": "proportional"}]}}
-    return {
-        **base,
-        "what": what,
-        "fix": fix,
-        "file": "costlens.yml",
-        "snippet": yaml.safe_dump(body, allow_unicode=True),
-    }
+    name = f"{category} of {pool}" if pool else category
+    body = {"allocation": {"rules": [{"name": name, "match": {"category": [category]}, "by": "proportional"}]}}
+    fix = "spread by a rule of the allocation policy"
+    return {**base, "what": name, "fix": fix, "file": "costlens.yml", "snippet": _yaml(body)}
+
+
+def _yaml(body: Any) -> str:
+    return str(yaml.safe_dump(body, allow_unicode=True, sort_keys=False))
 
 
 def _fix(row: pd.Series) -> None:
     with st.container(border=True):
-        st.markdown(f"**{md(row['what'], 100)}: {md(row['fix'], 160)}**")
-        st.caption(md(row["file"]))
-        st.code(row["snippet"], language="yaml", wrap_lines=True)
+        st.markdown(f"**{md(row['what'], 100)}: {md(row['fix'], 200)}**")
+        if row["hint"]:
+            st.caption(md(row["hint"]))
+        if row["snippet"]:
+            st.caption(md(row["file"]))
+            st.code(row["snippet"], language="yaml", wrap_lines=True)

@@ -1,0 +1,115 @@
+"""Debian's Chromium, driven by Playwright, on a real server of the dashboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+from playwright.sync_api import ConsoleMessage, Page, Playwright
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@contextmanager
+def served(config: Path) -> Iterator[str]:
+    """Serve the dashboard on a free port of the loopback; give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).parent / "costlens"), "dashboard", "--config", str(config), "--port", str(port)]
+    log = config.parent / "dashboard.log"
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ}) as server:
+        try:
+            until = time.monotonic() + 60
+            while not _answers(port):
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _answers(port: int) -> bool:
+    try:
+        return bool(urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).read())
+    except OSError:
+        return False
+
+
+class Browser:
+    """One browser window that remembers what its console complained of."""
+
+    def __init__(self, playwright: Playwright, base: str, *, width: int = 1280, scheme: str = "light") -> None:
+        found = shutil.which("chromium")
+        assert found, "the browser's tests need Chromium: apt-get install chromium"
+        self.base, self.width, self.scheme = base, width, scheme
+        self.errors: list[str] = []
+        self._browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        context = self._browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if scheme == "dark" else "light",
+            accept_downloads=True,
+        )
+        self.page: Page = context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def close(self) -> None:
+        self._browser.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Streamlit looks for itself below the page's own address first, and finds itself at the root.
+        if message.type == "error" and "/_stcore/" not in str(message.location.get("url")):
+            self.errors.append(message.text)
+
+    def open(self, address: str) -> Page:
+        """Open a page of the dashboard and wait until all of it is drawn."""
+        self.page.goto(f"{self.base}/{address}")
+        return self.settled()
+
+    def settled(self) -> Page:
+        """Wait until the script has run and nothing of before is left."""
+        self.page.wait_for_selector('[data-testid="stMainBlockContainer"] h1', timeout=60_000)
+        self.page.wait_for_selector(IDLE, timeout=60_000)
+        waiting = "[data-stale=true], [data-testid=stSkeleton]"
+        self.page.wait_for_function(f"() => !document.querySelector('{waiting}')", timeout=60_000)
+        return self.page
+
+    def save(self, folder: Path, name: str) -> None:
+        """Save a picture of the whole page."""
+        folder.mkdir(exist_ok=True)
+        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        self.page.set_viewport_size({"width": self.width, "height": min(max(height + 10, 900), 6000)})
+        self.settled()
+        self.page.screenshot(path=folder / f"{name}-{self.width}-{self.scheme}.png")
+        self.page.set_viewport_size({"width": self.width, "height": 900})
+
+    def is_fine(self) -> None:
+        """Assert that no error box stands on the page and the console complained of nothing."""
+        boxes = [
+            box.inner_text()
+            for box in self.page.query_selector_all('[data-testid="stException"], [data-testid="stAlert"]')
+        ]
+        assert not boxes, boxes
+        assert not self.errors, self.errors
+
+    def pick(self, label: str, option: str) -> None:
+        """Pick an option of a select box, by keyboard."""
+        box = self.page.get_by_label(label, exact=False).first
+        box.click()
+        self.page.keyboard.type(option)
+        self.page.get_by_role("option", name=option, exact=True).first.wait_for()
+        self.page.keyboard.press("Enter")
