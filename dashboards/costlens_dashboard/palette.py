@@ -28,7 +28,7 @@ CATEGORIES = {
     "other": "#A6951F",
     "adjustment": NOBODY,
 }
-PURPOSES = {"build": "#0072B2", "test": "#CC79A7", "read": "#56B4E9", "maintenance": "#8C6BB1"}
+PURPOSES = {"build": "#0072B2", "test": "#A6951F", "read": "#56B4E9", "maintenance": "#8C6BB1"}
 CAUSES = {"suspend tail": "#E69F00", "minimum": "#D55E00", "gap": "#CC79A7", "no query": "#8C6BB1"}
 #: Names that are nobody's: tones without a colour, apart in lightness.
 GREY = {

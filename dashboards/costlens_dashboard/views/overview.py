@@ -235,7 +235,11 @@ def draw_budgets(view: View, team: str | None = None) -> None:
     st.markdown(f"**{over} of {len(states)} budgets spent, {near} more by the forecast**")
     for state in sorted(states, key=lambda state: state.spent / state.amount, reverse=True)[:6]:
         share = float(state.spent / state.amount)
-        forecast = "" if state.forecast is None else f", forecast {formats.money(state.forecast)}"
+        forecast = (
+            ""
+            if state.forecast is None or state.complete_until >= state.until
+            else f", forecast {formats.money(state.forecast)}"
+        )
         text = f"{state.key}: {formats.money(state.spent)} of {formats.money(state.amount, state.currency)}{forecast}"
         st.progress(min(max(share, 0.0), 1.0), md(text, 120))
 
