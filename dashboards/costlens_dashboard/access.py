@@ -32,7 +32,7 @@ def reader_of(settings: Settings, teams: Iterable[str]) -> Reader | None:
     hides = {"hides_texts": settings.hide_texts, "hides_users": settings.hide_users}
     if settings.login is None:
         return Reader(LOCAL, None, **hides)
-    if not st.user.is_logged_in:
+    if not st.user.get("is_logged_in", False):
         return None
     claims = dict(st.user.to_dict())
     return Reader(_name(claims), seen_teams(settings.login, claims, teams), **hides)

@@ -53,12 +53,21 @@ def main(first: str = "overview") -> None:
     st.set_page_config(page_title="CostLens", page_icon=_ICON, layout="wide")
     st.logo(_LOGO, size="large")
     st.html(_STYLE)
-    shown = {entry.name: st.Page(partial(_draw, entry), **_options(entry, first)) for entry in PAGES}
+    views: list[View] = []
+    headings: list[str | None] = []
+    shown = {entry.name: st.Page(partial(_run, entry, views, headings), **_options(entry, first)) for entry in PAGES}
     st.session_state["pages"] = shown
     groups: dict[str, list[st.Page]] = {}
     for entry in PAGES:
         groups.setdefault(entry.group, []).append(shown[entry.name])
-    st.navigation(groups, expanded=True).run()
+    page = st.navigation(groups, expanded=True)
+    entry = next(entry for entry in PAGES if shown[entry.name] is page or shown[entry.name].url_path == page.url_path)
+    _draw(entry, page, views, headings)
+
+
+def _run(entry: Entry, views: list[View], headings: list[str | None]) -> None:
+    """Draw what is a page's own: Streamlit calls it within `page.run()`, and keeps what is drawn outside from page to page."""
+    headings.append(import_module(f"costlens_dashboard.views.{entry.name}").draw(views[0]))
 
 
 def _options(entry: Entry, first: str) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def _options(entry: Entry, first: str) -> dict[str, Any]:
     }
 
 
-def _draw(entry: Entry) -> None:
+def _draw(entry: Entry, page: st.Page, views: list[View], headings: list[str | None]) -> None:
     """Draw one page from one snapshot; where a file of it has gone meanwhile, once more from the then newest."""
     try:
         books = open_books()
@@ -79,7 +88,7 @@ def _draw(entry: Entry) -> None:
         failure(error)
         return
     try:
-        _page(books, entry)
+        _page(books, entry, page, views, headings)
     except (duckdb.IOException, OSError, LedgerError) as error:
         may_heal = not (isinstance(error, LedgerError) and error.permanent)
         if may_heal and not st.session_state.get(RETRIED):
@@ -92,7 +101,7 @@ def _draw(entry: Entry) -> None:
         st.session_state[RETRIED] = False
 
 
-def _page(books: Books, entry: Entry) -> None:
+def _page(books: Books, entry: Entry, page: st.Page, views: list[View], headings: list[str | None]) -> None:
     desk = books.desk()
     reader = reader_of(books.settings, (team.name for team in desk.estate.teams))
     if reader is None:
@@ -109,10 +118,10 @@ def _page(books: Books, entry: Entry) -> None:
         nothing("No team is yours", "Ask whoever runs CostLens to name you under `dashboard: login: members`.")
         return
     _status(view)
-    module = import_module(f"costlens_dashboard.views.{entry.name}")
-    heading = module.draw(view)
-    if heading:
-        title.title(md(heading, 120), anchor=False)
+    views.append(view)
+    page.run()
+    if headings[-1]:
+        title.title(md(headings[-1], 120), anchor=False)
 
 
 def _status(view: View) -> None:
