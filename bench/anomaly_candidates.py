@@ -65,7 +65,7 @@ def stl(case: Case) -> Floats:
     logs, scores = _filled(_logs(case)), np.zeros(len(case.series.values))
     for t in range(FIRST, len(logs)):
         window = logs[max(0, t - 55) : t + 1]
-        rest = STL(window, period=7, robust=True).fit(inner_iter=1, outer_iter=3).resid
+        rest = STL(window, period=7, robust=True).fit(inner_iter=1, outer_iter=1).resid
         spread = 1.4826 * np.median(np.abs(rest[:-1] - np.median(rest[:-1])))
         scores[t] = (rest[-1] - np.median(rest[:-1])) / max(float(spread), 0.03)
     return np.where(np.isnan(case.series.values), 0.0, scores)

@@ -33,7 +33,7 @@ class Tuning:
     prior_spread: float = 0.22
     prior_days: float = 3.6
     least_spread: float = 0.03
-    z_up: float = 3.6
+    z_up: float = 3.75
     z_few: float = 5.0
     z_tail: float = 0.6
     tail_usual: float = 2.9
@@ -59,6 +59,7 @@ class Tuning:
     least_days: int = 9
     cents: float = 0.5
     cents_factor: float = 1.6
+    cents_rare: float = 2.5
     least_money: float = 0.05
 
     def sensitive(self, sensitivity: float) -> Tuning:
@@ -176,8 +177,9 @@ class Baseline:
         if held.shape[1] == 0:
             return
         tuning = self.tuning
-        middle, most = quantiles.at(held, counts, 0.5), quantiles.at(held, counts, 0.9)
-        raw = np.nan_to_num(np.maximum(1.4826 * middle, most / 1.645)) * learnt
+        middle = quantiles.at(held, counts, 0.5)
+        bounded = np.minimum(held, 2.5 * 1.4826 * middle[:, None])  # uses all days, yet no single one moves it much
+        raw = np.nan_to_num(np.sqrt(quantiles.mean(bounded**2)[0])) * learnt
         squares = raw**2 * counts + tuning.prior_spread**2 * tuning.prior_days
         spread = np.maximum(np.sqrt(squares / (counts + tuning.prior_days)), tuning.least_spread)
         tail = np.nan_to_num(quantiles.at(held, counts, 0.95) / np.maximum(middle, 0.3 * spread))

@@ -84,7 +84,7 @@ class Episodes:
         log = np.where(rare & ~in_event, typical, log)
         away = np.where(rare & ~in_event, base.log(y) - typical, away)
         expected = np.where(base.is_sparse & ~in_event, base.amount(typical), np.where(active_day, expected, 0.0))
-        far = np.where(y - expected < tuning.cents, (sparse_limit - typical) * (tuning.cents_factor - 1), 0.0)
+        far = np.where(y - expected < tuning.cents_rare, (sparse_limit - typical) * (tuning.cents_factor - 1), 0.0)
         up |= known & rare & (base.log(y) > sparse_limit + far) & (y > 0)
         up &= (y - expected - self.debt) > np.maximum(self.floors[t], (np.exp(tuning.least_up) - 1) * expected)
         down = self._dropped(t, ready & active_day & ~base.is_sparse, y, expected, away, spread)
