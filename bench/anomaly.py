@@ -167,11 +167,10 @@ def main() -> None:
         return
     rows: dict[str, dict[str, Score]] = {}
     held_out = cases([*made_up(HELD_OUT_SEED, given.each), *real(1)], HELD_OUT_SEED)
+    few = [
+        cases([*made_up(seed, given.few), *real(half)], seed) for seed, half in ((TUNING_SEED, 0), (HELD_OUT_SEED, 1))
+    ]
     if not given.only_ours:
-        few = [
-            cases([*made_up(seed, given.few), *real(half)], seed)
-            for seed, half in ((TUNING_SEED, 0), (HELD_OUT_SEED, 1))
-        ]
         with ProcessPoolExecutor(2) as pool:
             for name in CANDIDATES:
                 begun = time.perf_counter()

@@ -91,7 +91,7 @@ def forecaster(case: Case) -> Floats:
 
 
 def changepoints(case: Case) -> Floats:
-    """Score by how far the mean after the last changepoint (PELT, ruptures) of eight weeks lies from the one before it."""
+    """Score by how far the mean after the last changepoint (PELT in C, ruptures) of eight weeks lies from the one before it."""
     import ruptures
 
     logs, scores = _filled(_logs(case)), np.zeros(len(case.series.values))
@@ -100,7 +100,7 @@ def changepoints(case: Case) -> Floats:
         weekday = np.array([np.median(window[i % 7 :: 7]) for i in range(len(window))])
         flat = window - weekday
         spread = max(1.4826 * float(np.median(np.abs(np.diff(flat)))) / np.sqrt(2), 0.03)
-        found = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(flat / spread).predict(pen=10.0)
+        found = ruptures.KernelCPD(kernel="linear", min_size=1).fit((flat / spread)[:, None]).predict(pen=10.0)
         breaks = [0, *found]
         if len(breaks) > 2 and len(window) - breaks[-2] <= 14:
             after, before = flat[breaks[-2] :], flat[breaks[-3] : breaks[-2]]

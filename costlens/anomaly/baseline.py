@@ -37,7 +37,7 @@ class Tuning:
     z_few: float = 5.0
     z_tail: float = 0.6
     tail_usual: float = 2.9
-    beyond_worst: float = 1.25
+    beyond_worst: float = 1.3
     least_up: float = 0.2
     drop_share: float = 0.04
     z_down: float = 6.5
