@@ -197,7 +197,7 @@ def _changed(
     who = events[-1].who if action in ("acknowledge", "snooze", "reopen") else None
     mark = f"{anomaly.id}:{anomaly.status}:{anomaly.revision}:{int(anomaly.changed_at.timestamp())}"
     team = before.told.get("team")
-    reply = _reply(anomaly, before.told, who, action)
+    reply = _reply(desk, anomaly, before.told, who, action)
     if reply is not None:
         news.alerts.extend(desk.alerts(before.thread, f"reply:{mark}", reply, team, at))
     if before.thread == PREFIX + anomaly.id:
@@ -208,7 +208,7 @@ def _changed(
     news.subjects.append(Subject(PREFIX + anomaly.id, before.thread, json.dumps(word)))
 
 
-def _reply(anomaly: Anomaly, told: dict[str, Any], who: str | None, action: str) -> Message | None:
+def _reply(desk: Desk, anomaly: Anomaly, told: dict[str, Any], who: str | None, action: str) -> Message | None:
     """Return what is said of a change, None where it is too small to be said."""
     name = one_line(anomaly.key or anomaly.kind, 60)
     by = f" by {who}" if who else ""
@@ -233,8 +233,8 @@ def _reply(anomaly: Anomaly, told: dict[str, Any], who: str | None, action: str)
         Decimal(str(told.get("said") or told["money"])), anomaly.money
     ):
         return None
-    said = revised(told, anomaly)
-    return Message(f"{name}: {money(anomaly.actual, anomaly.currency)} so far", f"{name}: {said}", "low", said)
+    said, severity = revised(told, anomaly), desk.severity(anomaly.per_month)
+    return Message(f"{name}: {money(anomaly.actual, anomaly.currency)} so far", f"{name}: {said}", severity, said)
 
 
 def _is_much(before: Decimal, after: Decimal) -> bool:

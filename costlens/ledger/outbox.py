@@ -124,6 +124,7 @@ def add(database: Database, news: News, at: datetime) -> int:
                     message=alert.message,
                 )
             )
+            _hurry(connection, alert, alert.due_at or at)
         for one in news.subjects:
             values = {"thread": one.thread, "told": one.told, "at": at}
             done = connection.execute(
@@ -132,6 +133,13 @@ def add(database: Database, news: News, at: datetime) -> int:
             if done.rowcount == 0:
                 connection.execute(sa.insert(alert_subjects).values(subject=one.subject, **values))
     return new
+
+
+def _hurry(connection: sa.Connection, alert: Alert, due: datetime) -> None:
+    """Send what stands before an alert in its thread when that is due: what is urgent does not wait for the morning behind it."""
+    before = sa.update(alerts).where(alerts.c.thread == alert.thread, alerts.c.channel == alert.channel)
+    waiting = before.where(alerts.c.state == "pending", alerts.c.attempts == 0, alerts.c.due_at > due)
+    connection.execute(waiting.values(due_at=due))
 
 
 def subjects(database: Database, prefix: str) -> dict[str, Subject]:

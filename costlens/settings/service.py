@@ -20,7 +20,7 @@ class Settings(BaseModel):
         description="Port of /healthz, /readyz, /metrics, Slack's and OpenLineage's calls.",
     )
     workers: int = Field(default=2, ge=1, le=16, description="How many sources are pulled at a time.")
-    grace_seconds: float = Field(default=20, ge=0, le=25, description="How long SIGTERM waits for running jobs.")
+    grace_seconds: float = Field(default=20, ge=0, le=22, description="How long SIGTERM waits for running jobs.")
     lease_seconds: float = Field(
         default=30, ge=3, le=50, description="Another replica takes over so long after one's death."
     )

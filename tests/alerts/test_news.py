@@ -164,6 +164,17 @@ def test_at_night_only_what_is_critical_is_told(ledger: Ledger) -> None:
     assert due == {"critical": night, "high": datetime.fromisoformat("2026-10-21T05:00:00+00:00")}
 
 
+def test_what_becomes_critical_at_night_does_not_wait_behind_what_was_not(ledger: Ledger) -> None:
+    night = datetime.fromisoformat("2026-10-20T22:30:00+00:00")
+    quiet = {"since": "20:00", "until": "07:00"}
+    recorded(ledger, found(money="60"), at=night)
+    (root,) = told(ledger, night, quiet_hours=quiet)
+    assert root.due_at == datetime.fromisoformat("2026-10-21T07:00:00+00:00")
+    recorded(ledger, found(money="900", days=4), at=night + HOUR)
+    told(ledger, night + HOUR, quiet_hours=quiet)
+    assert {alert.due_at for alert in every(ledger)} == {night + HOUR}
+
+
 @pytest.mark.parametrize(
     ("at", "wanted"),
     [
