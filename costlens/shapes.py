@@ -85,7 +85,11 @@ class Shapes:
         return self._stored("shape_assets", range(min(lows), max(highs) + 1))
 
     def note_assets(self, days: Collection[int]) -> set[tuple[int, str]]:
-        """Keep what shapes were for on days that were attributed; return each (day, shape) that was for something else before."""
+        """Keep what shapes were for on days that were attributed; return each (day, shape) that was for something else before.
+
+        Where no other day could be spoken of nothing is compared: a first sync need not look at each of its shapes.
+        """
+        others = (reached(days) & self._writer.days("lineage", self._source)) - set(days)
         told = self._stored("attributions", days)
         told = told.filter(told.asset.notnull() & (told.subject_kind == "query") & told.method.isin(SPEAK_FOR_SHAPE))
         queries = self._stored("queries", days).select("source", "day", "shape", query_id="query_id")
@@ -96,16 +100,19 @@ class Shapes:
         with self._engine.scratch():
             new = joined.select("source", "day", "shape", "asset").distinct()
             new = self._engine.materialise(new, "new_shape_assets")
-            old = self._stored("shape_assets", days).select(*new.columns)
-            differing = old.difference(new).union(new.difference(old)).select("day", "shape").distinct()
-            changed = {(row["day"], row["shape"]) for row in self._engine.rows(differing)}
-            if changed:
+            changed = self._changed(new, days) if others else set()
+            if changed or not others:
                 self._writer.replace("shape_assets", self._source, days, new, self._engine)
         return changed
 
+    def _changed(self, new: ir.Table, days: Collection[int]) -> set[tuple[int, str]]:
+        old = self._stored("shape_assets", days).select(*new.columns)
+        differing = old.difference(new).union(new.difference(old)).select("day", "shape").distinct()
+        return {(row["day"], row["shape"]) for row in self._engine.rows(differing)}
+
     def spoken_of(self, changed: set[tuple[int, str]], seen: Collection[int]) -> set[int]:
         """Return the days that have queries of changed shapes within reach, but for `seen` where all changes were known."""
-        days = reached({day for day, _ in changed}) - set(seen)
+        days = (reached({day for day, _ in changed}) & self._writer.days("lineage", self._source)) - set(seen)
         if not days:
             return set()
         with self._engine.scratch():
