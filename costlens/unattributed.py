@@ -211,7 +211,7 @@ def _relation(row: Mapping[str, Any]) -> str | None:
         if len(parts) == 2 and row["database"]:
             parts = (row["database"].lower(), *parts)
         if len(parts) == 3:
-            return ".".join(parts).upper() if name.isupper() or not name.islower() else ".".join(parts)
+            return ".".join(parts)
     return None
 
 
