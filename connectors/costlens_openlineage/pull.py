@@ -83,7 +83,9 @@ class OpenLineage(Orchestrator):
         if self._settings.files and not self._files():
             yield Finding("files", "warning", "no such file", "correct `files` in costlens.yml")
         if self._settings.receive and not self._settings.token:
-            yield Finding("receive", "warning", "whoever reaches the receiver may post", "set `token` in costlens.yml")
+            yield Finding(
+                "receive", "warning", "without a token only this machine may post", "set `token` in costlens.yml"
+            )
         if self._settings.marquez:
             try:
                 self._service().get("/api/v1/events/lineage", limit=1)

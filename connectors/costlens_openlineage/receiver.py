@@ -24,6 +24,7 @@ PATH = "/api/v1/lineage"
 MAX_BYTES = 5_000_000
 MAX_EVENTS = 1_000
 _BODY_SECONDS = 30
+_OWN_MACHINE = frozenset({"127.0.0.1", "::1"})
 
 
 class Refused(Exception):
@@ -35,7 +36,7 @@ class Refused(Exception):
 
 
 def routes(spool: Path, *, token: str | None, max_bytes: int = MAX_BYTES) -> list[Route]:
-    """Return the routes of a receiver that keeps events below `spool`; without a token everybody may post.
+    """Return the routes of a receiver that keeps events below `spool`; without a token only the own machine may post.
 
     `max_bytes` bounds a request, compressed and not.
     """
@@ -72,8 +73,12 @@ class _Receiver:
         return JSONResponse({"status": "partial_success", "summary": summary, "failed_events": failed}, 207)
 
     def _authorise(self, request: Request) -> None:
+        if self._expected is None:
+            if request.client is None or request.client.host not in _OWN_MACHINE:
+                raise Refused(401, "the receiver has no token: it takes events of its own machine only")
+            return
         said = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
-        if self._expected and not hmac.compare_digest(said, self._expected):
+        if not hmac.compare_digest(said, self._expected):
             raise Refused(401, "the bearer token is missing or wrong", **{"WWW-Authenticate": "Bearer"})
 
     async def _body(self, request: Request) -> bytes:

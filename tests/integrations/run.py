@@ -72,6 +72,12 @@ ENVIRONMENTS = (
         beside="COSTLENS_DAGSTER_WEB",
     ),
     Environment(
+        "openlineage",
+        ("openlineage-python==1.54.0",),
+        ("tests/integrations/test_openlineage_client.py",),
+        beside="COSTLENS_OPENLINEAGE",
+    ),
+    Environment(
         "airflow-web",
         ("apache-airflow-core==3.3.2", "apache-airflow-providers-standard"),
         ("tests/integrations/orchestrators/test_airflow_pull.py",),

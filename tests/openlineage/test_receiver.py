@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import random
@@ -17,7 +18,9 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 
+from costlens_openlineage.receiver import routes
 from costlens_openlineage.records import attempt, record_of
 from costlens_openlineage.spool import drop, lines_of, segments
 from tests.openlineage.serving import TOKEN, Server, client, event, served
@@ -259,6 +262,18 @@ def test_a_full_disk_is_told_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
         good = event()
         assert http.post(server.url, json=good).status_code == 201
     assert [record["run"] for record in stored(spool)] == [good["run"]["runId"]]
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 201), ("::1", 201), ("10.0.0.7", 401), ("testclient", 401)])
+def test_a_receiver_without_a_token_takes_nothing_from_elsewhere(tmp_path: Path, host: str, status: int) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=routes(tmp_path / "spool", token=None)), client=(host, 50_000))
+
+    async def post() -> int:
+        async with httpx.AsyncClient(transport=transport, base_url="http://costlens") as http:
+            return (await http.post("/api/v1/lineage", json=event())).status_code
+
+    assert asyncio.run(post()) == status
+    assert len(stored(tmp_path / "spool")) == (status == 201)
 
 
 def test_without_a_token_it_serves_the_own_machine_only(tmp_path: Path) -> None:
