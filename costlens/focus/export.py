@@ -50,7 +50,7 @@ def focus_rows(
     """Return the rows of a month, in FOCUS' columns and types, sorted; their BilledCost is the month's exact total."""
     kinds: Mapping[str, str] = snapshot.info.get("types", {})
     with Engine(memory=MEMORY) as engine:
-        rows = allocate(books(ledger, snapshot, engine, month), policy, engine)
+        rows = allocate(books(ledger, snapshot, engine, [month]), policy, engine)
         connection = engine.connection
         connection.execute(f"create temp view allocated_rows as select * from ({engine.sql(rows)})")
         _register(engine, "corrections", _corrections(corrections))

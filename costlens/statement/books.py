@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -40,15 +40,21 @@ _COLUMNS = {
 }
 
 
-def books(ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str, estate: Estate | None = None) -> Books:
-    """Return what there is to allocate of a billing month; `estate` is by default the snapshot's."""
-    start = day_number(date.fromisoformat(f"{month}-01"))
+def books(
+    ledger: Ledger, snapshot: Snapshot, engine: Engine, months: Sequence[str], estate: Estate | None = None
+) -> Books:
+    """Return what there is to allocate of billing months that follow each other; `estate` is by default the snapshot's."""
+    start = day_number(date.fromisoformat(f"{min(months)}-01"))
+    end = day_number(date.fromisoformat(f"{max(months)}-01")) + 33
     tables: dict[str, ir.Table] = {}
     for name in _TABLES:
         far = 0 if name in ("charges", "daily", "bill") else _REACH
-        days = range(start - 1 - far, start + 33 + far)
+        days = range(start - 1 - far, end + far)
         tables[name] = ledger.table(name, snapshot, engine, days=days, columns=_COLUMNS.get(name))
-    mine = {name: tables[name].filter(tables[name].billing_period == month) for name in ("charges", "daily", "bill")}
+    mine = {
+        name: tables[name].filter(tables[name].billing_period.isin(list(months)))
+        for name in ("charges", "daily", "bill")
+    }
     return Books(
         daily=mine["daily"],
         charges=mine["charges"],
@@ -76,18 +82,21 @@ def _billed_as(bill: ir.Table, engine: Engine) -> ir.Table:
     return engine.register(table, "billed_as", columns).rename(billed_as="told")
 
 
-def allocated_lines(allocated: ir.Table, engine: Engine) -> tuple[Line, ...]:
-    """Return the lines of a month, with cents, from what `allocate` made of it; days and objects are summed."""
+def _allocated_lines(allocated: ir.Table, engine: Engine) -> dict[str, tuple[Line, ...]]:
+    """Return the lines of each month, with cents, from what `allocate` made of it; days and objects are summed."""
     zero = ibis.literal(0).cast("decimal(38, 12)")
     keys = [name for name in KEYS if name != "corrects"]
     rows = allocated.filter(allocated.currency.notnull())
     is_open = rows.status.isin(["provisional", "estimated"]).fill_null(False)
-    grouped = rows.group_by(*keys).agg(
+    grouped = rows.group_by("billing_period", *keys).agg(
         **{name: rows[name].sum() for name in MEASURES},
         provisional=ibis.ifelse(is_open, rows.cost, zero).sum(),
         estimated=ibis.ifelse((rows.status == "estimated").fill_null(False), rows.cost, zero).sum(),
     )
-    return in_cents(Line(**row) for row in _rows(engine, grouped))
+    found: dict[str, list[Line]] = {}
+    for row in _rows(engine, grouped):
+        found.setdefault(row.pop("billing_period"), []).append(Line(**row))
+    return {month: in_cents(lines) for month, lines in found.items()}
 
 
 def _rows(engine: Engine, rows: ir.Table) -> Iterable[dict[str, Any]]:
@@ -107,10 +116,22 @@ def month_lines(
     ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str, policy: Policy, estate: Estate | None = None
 ) -> tuple[Line, ...]:
     """Return the lines of a billing month under a policy, with cents; none where nothing was charged."""
+    return lines_of_months(ledger, snapshot, engine, [month], policy, estate).get(month, ())
+
+
+def lines_of_months(
+    ledger: Ledger,
+    snapshot: Snapshot,
+    engine: Engine,
+    months: Sequence[str],
+    policy: Policy,
+    estate: Estate | None = None,
+) -> dict[str, tuple[Line, ...]]:
+    """Return the lines of months that follow each other, by month: sooner than one after the other."""
     with engine.scratch():
         kept = [name for name in DIMENSIONS if name not in OPTIONAL]
-        allocated = allocate(books(ledger, snapshot, engine, month, estate), policy, engine, kept)
-        return allocated_lines(allocated, engine)
+        allocated = allocate(books(ledger, snapshot, engine, months, estate), policy, engine, kept)
+        return _allocated_lines(allocated, engine)
 
 
 def fingerprint(ledger: Ledger, snapshot: Snapshot, month: str) -> str:

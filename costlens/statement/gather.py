@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +16,7 @@ from costlens.reading import day_number
 from costlens.reconcile import reconcile
 from costlens.report import first_day, month_before
 from costlens.settings.budgets import Settings as BudgetSettings
-from costlens.statement.books import month_lines
+from costlens.statement.books import lines_of_months
 from costlens.statement.build import Facts
 from costlens.statement.convert import converted, rate_of
 from costlens.statement.corrections import corrections
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from costlens.ledger.closes import Close
 
 #: DuckDB's part of the memory that a statement may take.
-MEMORY = "600MB"
+MEMORY = "500MB"
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -55,12 +54,16 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
         return frozen(ledger, shut[ask.month])
     found = snapshot or ledger.snapshot(as_of=ask.as_of)
     with Engine(memory=MEMORY) as engine:
-        own = month_lines(ledger, found, engine, ask.month, ask.policy)
+        past = month_before(ask.month)
+        is_compared = past not in shut or ask.live
+        is_compared = is_compared and _is_known(ledger, found, engine, past)
+        months = lines_of_months(ledger, found, engine, [past, ask.month] if is_compared else [ask.month], ask.policy)
+        own = months.get(ask.month, ())
         more = () if ask.live else corrections(ledger, found, engine, ask.month, shut)
         if not own and not more:
             raise UsageError(_nothing(ledger, found, engine, ask))
         lines = in_cents((*own, *more)) if more else own
-        before = _before(ledger, found, engine, ask, shut)
+        before = months.get(past, ()) if is_compared else _closed_lines(ledger, None if ask.live else shut.get(past))
         span = _span(ledger, found, engine, ask.month)
         balances = reconcile(ledger, found, engine, ask.month, None)
     return Facts(
@@ -113,20 +116,18 @@ def _date(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _before(
-    ledger: Ledger, snapshot: Snapshot, engine: Engine, ask: Ask, shut: Mapping[str, Close]
-) -> tuple[Line, ...] | None:
-    """Return the lines of the month before as its own statement has them; None where it is not known from its first day on."""
-    month = month_before(ask.month)
-    if month in shut and not ask.live:
-        return tuple(of_row(row) for row in closes.lines_of(ledger.database, shut[month]))
+def _closed_lines(ledger: Ledger, close: Close | None) -> tuple[Line, ...] | None:
+    """Return the lines of a closed month, as its own statement has them."""
+    return None if close is None else tuple(of_row(row) for row in closes.lines_of(ledger.database, close))
+
+
+def _is_known(ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str) -> bool:
+    """Return whether a month has charges from its first day on: part of a month is nothing to compare with."""
     first = day_number(first_day(month))
     rows = ledger.table("daily", snapshot, engine, days=range(first - 1, first + 33), columns=("day", "billing_period"))
     mine = rows.filter(rows.billing_period == month)
     least = engine.rows(mine.aggregate(day=mine.day.min()))[0]["day"]
-    if least is None or least > first:
-        return None
-    return month_lines(ledger, snapshot, engine, month, ask.policy)
+    return least is not None and least <= first
 
 
 @dataclass(frozen=True)
