@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from costlens.attribute.scene import Scene, Voices
 
 NAME = "tool"
+#: Column of numbers of texts with keys -> what its fields begin with.
+_KINDS = {"tag_no": "tag", "labels_no": "label", "mark_no": "mark"}
 
 
 def speak(scene: Scene, _: Voices) -> list[ir.Table]:
@@ -32,7 +34,7 @@ def speak(scene: Scene, _: Voices) -> list[ir.Table]:
 def _by_group(scene: Scene, columns: Sequence[str], numbers: Sequence[int]) -> list[ir.Table]:
     tags = {
         column: {number: text for text, number in scene.texts(column.removesuffix("_no"))}
-        for column in ("tag_no", "labels_no")
+        for column in _KINDS
         if column in columns
     }
 
@@ -45,7 +47,7 @@ def _by_group(scene: Scene, columns: Sequence[str], numbers: Sequence[int]) -> l
             if column == "deed_no":
                 fields |= of_deed(scene.deeds[value])
             elif column in tags:
-                fields |= of_pairs(tags[column][value], "tag" if column == "tag_no" else "label")
+                fields |= of_pairs(tags[column][value], _KINDS[column])
             else:
                 fields[column] = (value,)
         match = scene.tools.first(numbers, fields)
@@ -64,7 +66,7 @@ def of_deed(deed: Deed) -> dict[str, Sequence[str]]:
 
 
 def of_pairs(text: str, kind: str) -> dict[str, Sequence[str]]:
-    """Return the fields that rules know of a query tag or of labels."""
+    """Return the fields that rules know of a query tag, of labels or of a tool's comment."""
     body = json_object(text) or pairs_of(text) or {}
     return {f"{kind}:{key}": (str(value),) for key, value in body.items() if isinstance(value, str | int)}
 

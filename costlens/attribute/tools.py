@@ -20,7 +20,7 @@ AUTOMATIC = frozenset(
 )
 WHO_FIELDS = ("user", "role", "pool", "client", "account", "database", "schema")
 _DEED_FIELDS = ("target", "source", "text")
-_KEYED = {"tag": "tag", "label": "labels"}
+_KEYED = {"tag": "tag", "label": "labels", "mark": "mark"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 KEY = "attribution"
 _PLACE = re.compile(r"\{[A-Za-z_]\w*\}")
-#: What a rule of a tool may look at, beside `tag:KEY` and `label:KEY`.
+#: What a rule of a tool may look at, beside `tag:KEY`, `label:KEY` and `mark:KEY` (a tool's comment).
 FIELDS = ("user", "role", "pool", "client", "account", "database", "schema", "target", "source", "text")
 
 
@@ -45,8 +45,8 @@ class ToolRule(BaseModel):
     def _known_fields(cls, when: dict[str, str]) -> dict[str, str]:
         for field, pattern in when.items():
             kind, _, key = field.partition(":")
-            if field not in FIELDS and not (kind in ("tag", "label") and key):
-                raise ValueError(f"no field {field!r}: known are {', '.join(FIELDS)}, tag:KEY and label:KEY")
+            if field not in FIELDS and not (kind in ("tag", "label", "mark") and key):
+                raise ValueError(f"no field {field!r}: known are {', '.join(FIELDS)}, tag:KEY, label:KEY and mark:KEY")
             try:
                 re.compile(pattern)
             except re.error as error:

@@ -15,7 +15,9 @@ from costlens.settings.attribution import Settings, ToolRule
 from .test_target import facts_with_deeds
 from .world import TODAY, answers_of
 
-ESTATE = Estate(assets=(Asset("reports/weekly"), Asset("db/apps/board")), teams=(Team("payments"),))
+ESTATE = Estate(
+    assets=(Asset("reports/weekly"), Asset("db/apps/board"), Asset("metabase/dashboard/12")), teams=(Team("payments"),)
+)
 
 
 def _answer(query: dict[str, Any], *rules: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +41,8 @@ SESSION = {"session_id": "s", "application": "report-runner"}
         ({"client": ["Looker"]}, "looker"),
         ({"label:looker-context-history_slug": ["x"]}, "looker"),
         ({"client": ["hex"]}, "hex"),
+        ({"mark:project_id": ["0f0e-11"]}, "hex"),
+        ({"mark:dashboardId": ["12"]}, "metabase"),
         ({"client": ["Sigma Σ"]}, "sigma"),
         ({"user": ["METABASE_SVC"]}, "metabase"),
         ({"target": ["db.hightouch_audit.x"]}, "hightouch"),
@@ -93,6 +97,14 @@ def test_a_rule_on_statement_tag_and_user_holds_only_together() -> None:
     assert _answer(query, rule)["rule_team"] == "payments"
     for change in ({"text": "insert into o.t select 1"}, {"tag": '{"job":"daily"}'}, {"user": "ANN"}):
         assert _answer({**query, **change}, rule)["rule_team"] is None
+
+
+def test_a_dashboard_that_the_estate_knows_pays_for_its_reads() -> None:
+    mark = '{"tool":"metabase","client":"Metabase","dashboardId":12,"cardId":3}'
+    row = _answer({"mark": mark, "text": "select * from x.y.z"})
+    assert (row["asset"], row["method"], row["purpose"]) == ("metabase/dashboard/12", "tool", "read")
+    unknown = _answer({"mark": mark.replace("12", "13"), "text": "select * from x.y.z"})
+    assert (unknown["asset"], unknown["purpose"]) == (None, "read")
 
 
 def test_an_asset_that_the_estate_does_not_know_is_not_claimed() -> None:
