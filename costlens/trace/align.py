@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from costlens.trace.cut import LOCAL, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
+from costlens.trace.cut import DOTTED, LOCAL, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
 from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, TEXT, VALUE, Hashes, Ints, hash_of
 from costlens.trace.pairs import pairs_of
 
@@ -30,6 +30,12 @@ _WRAPPING = np.array(
 )
 
 
+_RESTRICTING = np.array(
+    [hash_of(word) for word in ("where", "having", "qualify", "join", "union", "intersect", "except", "and")], np.uint64
+)
+_FALSE = hash_of("false")  # `where false limit 0`: dbt asks for columns
+
+
 @dataclass
 class Alignment:
     """What is equal, and what is not; counts are of tokens unless they say otherwise."""
@@ -41,6 +47,8 @@ class Alignment:
     tail: int = 0
     around: int = 0  # names in them that the unit does not know
     around_tables: int = 0  # of these, names of tables that are read
+    after: int = 0  # of these, names after the unit's part
+    restricts: bool = False  # what stands after it takes rows away or adds some
     filled: int = 0  # tokens of the query that fill holes
     foreign: int = 0  # names within the matched part that only the query has
     missing: int = 0  # names within the matched part that only the unit has
@@ -58,6 +66,7 @@ class Alignment:
     matched_names: int = 0
     unit_before: int = 0  # fixed tokens of the unit before and after the matched part
     unit_after: int = 0
+    unit_rest: int = 0  # all tokens of the unit after it
     unit_size: int = 0  # fixed tokens of the unit
 
 
@@ -68,7 +77,8 @@ def align(query: Cut, unit: Cut) -> Alignment:
         return found
     # What has another name in the query is called as in the unit, and laid beside it once more.
     theirs = {new: old for old, new in renames.items()}
-    named = np.array([theirs.get(one, one) for one in query.hashes.tolist()], np.uint64)
+    words = zip(query.hashes.tolist(), query.flags.tolist(), strict=True)
+    named = np.array([one if flag & DOTTED else theirs.get(one, one) for one, flag in words], np.uint64)
     again, _ = _aligned(replace(query, hashes=named), unit)
     again.renamed = found.renamed
     return again
@@ -115,6 +125,7 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     fixed = (unit.kinds != HOLE) & (unit.flags & OPTIONAL == 0)
     found.unit_before = int(fixed[: found.first].sum())
     found.unit_after = int(fixed[found.last + 1 :].sum())
+    found.unit_rest = len(unit) - found.last - 1
     found.head, found.tail = first, len(query) - last - 1
     if found.tail and not found.unit_after and bool((unit.kinds[found.last + 1 : found.last + 2] == HOLE).any()):
         found.filled, found.tail = found.tail, 0  # the unit ends in a hole
@@ -122,6 +133,10 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     unknown = (query.kinds[outside] == NAME) & ~np.isin(query.hashes[outside], unit.hashes)
     unknown &= ~np.isin(query.hashes[outside], _WRAPPING) & ((query.flags[outside] & WRITTEN) == 0)
     found.around = int(unknown.sum())
+    found.after = int(unknown[first:].sum())
+    rest = query.hashes[len(query) - found.tail :]
+    places = np.flatnonzero(np.isin(rest, _RESTRICTING))
+    found.restricts = bool(len(places)) and int(rest[min(int(places[0]) + 1, len(rest) - 1)]) != _FALSE
     found.around_tables = int((unknown & ((query.flags[outside] & READ) != 0)).sum())
 
 
@@ -167,7 +182,7 @@ def _renamed(
     old, new = unit.hashes[theirs].tolist(), query.hashes[ours].tolist()
     if not own.issuperset(old) or any(kind != NAME for kind in query.kinds[ours].tolist()):
         return False
-    if np.isin(query.hashes[ours], unit.hashes).any():
+    if ((unit.flags[theirs] | query.flags[ours]) & DOTTED).any() or np.isin(query.hashes[ours], unit.hashes).any():
         return False
     if any(renames.setdefault(before, after) != after for before, after in zip(old, new, strict=True)):
         return False

@@ -36,7 +36,7 @@ from costlens.trace.lexicon import (
 )
 
 # Flags of tokens.
-OPTIONAL, REPEATED, TABLE, LOCAL, READ, WRITTEN = 1, 2, 4, 8, 16, 32
+OPTIONAL, REPEATED, TABLE, LOCAL, READ, WRITTEN, DOTTED = 1, 2, 4, 8, 16, 32, 64  # DOTTED: a dot stands before
 SHINGLE = 4
 _BEFORE_TABLES = np.array([hash_of(word) for word in BEFORE_TABLES], np.uint64)
 _BEFORE_READ = {hash_of("from"), hash_of("join"), hash_of("using")}
@@ -153,6 +153,7 @@ _BY_RANK = np.array([0, NUMBER, TEXT, PARAMETER], np.uint8)
 
 def _flags(hashes: Hashes, kinds: Kinds) -> Kinds:
     flags = np.zeros(len(kinds), np.uint8)
+    flags[1:][kinds[:-1] == DOT] = DOTTED
     _mark_blocks(kinds, flags)
     _mark_tables(hashes, kinds, flags)
     _mark_locals(hashes, kinds, flags)

@@ -125,14 +125,20 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
     """Tell whether nothing speaks against a place, and enough speaks for it."""
     if against or found.words > 2 + 0.02 * found.matched or found.values > 2 + 0.2 * found.matched:
         return False
-    if is_named and _covered(found) >= _FULLY and found.matched >= _FEW and not found.around:
+    if (
+        is_named
+        and _covered(found) >= _FULLY
+        and found.matched >= _FEW
+        and not found.around
+        and not _is_more(query, found)
+    ):
         return True  # a model of few words, most of it holes, that is called as the table is
     is_whole = not (found.head or found.tail or found.filled or found.unit_before or found.unit_after)
     if is_whole and found.matched >= _MIN_WHOLE and found.matched_names >= _MIN_NAMES - 1:
         return True
     if found.matched < _MIN_TOKENS or found.matched_names < _MIN_NAMES:
         return False
-    if not _is_cut_off(found) and (found.around_tables or found.around > 6 + 0.1 * found.matched):
+    if not _is_cut_off(found) and _is_more(query, found):
         return False
     if found.matched + found.filled < 0.6 * len(query):
         return False
@@ -146,9 +152,17 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
     return covered >= _MIN_COVERED and is_own and found.matched_names >= _MANY_NAMES
 
 
+def _is_more(query: Cut, found: Alignment) -> bool:
+    """Tell whether a query does more than a wrapper does: it reads other tables, or what follows changes which rows there are."""
+    if found.around_tables or found.around > 6 + 0.1 * found.matched:
+        return True
+    merges = _MERGE in query.hashes[: found.head].tolist()
+    return (found.restricts and not merges) or bool(found.after and not found.head)
+
+
 def _is_cut_off(found: Alignment) -> bool:
     """Tell whether a query ends within a name while the unit goes on: texts are cut by whoever logs them."""
-    return found.unit_after > found.tail and found.tail <= _CUT and not found.head and found.matched >= _MANY_NAMES
+    return found.unit_rest > found.tail and found.tail <= _CUT and not found.head and found.matched >= _MANY_NAMES
 
 
 def differences(found: Alignment) -> str:
@@ -176,12 +190,13 @@ def best_of(traces: Sequence[tuple[Cut, Trace]]) -> Trace:
     lines = [trace.best.line]
     for statement, said in traces:
         fits = [m for m in (said.best, *said.others) if m and m.unit.path == path and m.claims]
-        if not fits and 5 * len(statement) > len(largest):
+        if not fits and (5 * len(statement) > len(largest) or defines_function(statement)):
             return Trace(NEAR, CLAIM - 0.1, trace.best, trace.others, "only some of its statements are there")
         lines += [match.line for match in fits]
     return replace(trace, best=replace(trace.best, line=min(lines)))
 
 
+_MERGE = hash_of("merge")
 _CREATE, _FUNCTIONS = hash_of("create"), (hash_of("function"), hash_of("procedure"))
 
 

@@ -31,7 +31,10 @@ _MARK_KINDS = {"\x02": IF_OPEN, "\x03": FOR_OPEN, "\x04": BLOCK_CLOSE, "\x05": P
 
 _TYPED = r"(?:\b(?:date|timestamp|datetime|time)\s*(?=['?]))?"
 _STRING = r"'''.*?(?:'''|\Z)|'[^'\\]*(?:(?:''|\\.)[^'\\]*)*(?:'|\\?\Z)"
-_CAST = r"\b(?:cast|safe_cast|try_cast)\s*\(\s*(?:'[^'\\\n]*'|\?)\s+as\s+(?:date|timestamp|datetime|time)\w*\s*\)"
+_CAST = (
+    r"\b(?:cast|safe_cast|try_cast)\s*\(\s*(?:(?:date|timestamp|datetime|time)\s*)?"
+    r"(?:'[^'\\\n]*'|\?|@\w+|:\w+|%s|%\(\w+\)s)\s+as\s+(?:date|timestamp|datetime|time)\w*\s*\)"
+)
 _DOUBLE = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)|"[^"\\\n]*(?:(?:""|\\.)[^"\\\n]*)*"'
 _DEFAULT = r"\bby\s+target\b"  # of `when not matched`: printers leave it out
 _DEFAULT_OF_MERGE = re.compile(_DEFAULT)
@@ -39,7 +42,7 @@ _COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*"
 _PARAMETER = r"@@?\w+|%\(\w+\)s|%s|(?<![\w:)\]\"`}])(?<!\]):\w+|\$\d+|\?"
 _HOLES = r"\x06\w+|[\w$]*(?:(?:\x01|\$\{[^}\n]*\}|\{[a-z_][\w.\[\]]*\})[\w$]*)+"
 _NAME = r"[^\W\d][\w$]*(?:-\w+){1,8}(?=[.`])|[^\W\d][\w$]*|\$[^\W\d]\w*"
-_NUMBER = r"\d[\w.]*(?:(?<=e)[+-]\d+)?"
+_NUMBER = r"\d\w*(?:\.\d\w*)?(?:(?<=e)[+-]\d+)?"
 _SIGN = r"<>|!=|<=|>=|\|\||::|->>?|=>|[-+*/%<>=!|&^~.;,()\[\]\x02-\x05]"
 
 
@@ -88,10 +91,8 @@ _WORDS = frozenset(
         preceding following current row and or in is null true false case when then else end join left right full cross natural
         on using union intersect except distinct with recursive create replace table view temp temporary transient if exists
         insert into overwrite merge matched update set delete values lateral unnest flatten any some like ilike escape interval
-        day month year week hour minute second struct array nulls first last tablesample pivot unpivot for grant alter drop
-        truncate copy begin commit declare call return returns function procedure language materialized dynamic external cluster
-        options comment primary key int string numeric float bool timestamp date time coalesce explain use database schema
-        warehouse"""
+        struct array nulls first last tablesample pivot unpivot for grant alter drop truncate copy begin commit declare call
+        return returns function materialized cluster int string numeric float bool timestamp coalesce explain use"""
     )
 )
 #: Names after these words are names of tables.
@@ -183,7 +184,7 @@ def _code(token: str) -> tuple[int, int, int, int]:
 
 
 #: A bind variable, a masked literal, a value that a template puts in; with or without its type before it.
-_VALUE = re.compile(r"(?:\w+\s+)?(?:@@?\w+|%\(\w+\)s|%s|:\w+|\$\d+|\?)|\w+\s*\(\s*\?.*", re.DOTALL)
+_VALUE = re.compile(r"(?:\w+\s+)?(?:@@?\w+|%\(\w+\)s|%s|:\w+|\$\d+|\?)|\w+\s*\(.*", re.DOTALL)
 #: What dbt adds to the name of a model while it builds it.
 _DBT = re.compile(r"^__dbt__cte__|__dbt_(?:tmp|backup|intermediate|new_data)\w*$")
 _PUNCTUATION = {".": DOT, ";": END, "(": OPEN, ")": CLOSE, ",": COMMA, "as": AS}

@@ -103,6 +103,27 @@ def test_what_is_only_alike_is_not_claimed(code: Path) -> None:
     assert rows["else"]["path"] is None
 
 
+def test_names_that_look_like_free_ones_are_not(code: Path) -> None:
+    """A part called as the table that it reads, a dataset that is a number, what follows the statement."""
+    own = "with users as (select * from crm.users where country = 'NL') select id, name, email, phone from users"
+    number = "select visitor_id, page_path, hit_number, visit_start from `acme.65789850.ga_sessions_*` where device_kind = 'tv'"
+    (code / "own.sql").write_text(own)
+    (code / "number.sql").write_text(number)
+    rows = ask(
+        code,
+        {
+            "own": own,
+            "own, other table": own.replace("crm.users", "crm.users_eu"),
+            "number": number,
+            "number, other table": number.replace("ga_sessions_", "ga_sessions_eu_"),
+            "limited": own + " limit 100",
+            "filtered": own + " where email = 'a@example.org'",
+            "joined": ORDERS + " union all select 1, 2, 3, 'x'",
+        },
+    )
+    assert {name for name, row in rows.items() if row["verdict"] == "found"} == {"own", "number", "limited"}
+
+
 def test_a_file_that_is_no_queries_is_one_line_of_error(code: Path) -> None:
     queries = code / "bad.jsonl"
     queries.write_text('{"id": 1}\n')
