@@ -108,7 +108,8 @@ def sync(
     code = code_of(config.base, config.section(CodeSettings))
     seen = exported.look(connector)
     lost: set[str] = set()  # views that could not be read: their older days wait too, or nobody would know of the newer
-    for number, part in enumerate(_plan(ledger, connector, request, seen)):
+    plan = _plan(ledger, connector, request, seen)
+    for number, part in enumerate(plan):
         if number and stop():
             break
         windows = {name: window for name, window in part.windows.items() if name not in lost}
@@ -125,13 +126,13 @@ def sync(
         lost |= windows.keys() - staged.windows.keys()
         _add(summary, staged, booked)
         if len(windows) and request.since is None and booked.snapshot is not None:
-            echo(f"{connector.settings.name}: {_read(windows)}")
+            echo(f"{connector.settings.name}: {_read(windows, is_part=len(plan) > 1)}")
     return summary
 
 
-def _read(windows: Mapping[str, Window]) -> str:
+def _read(windows: Mapping[str, Window], *, is_part: bool) -> str:
     since, until = min(w.since for w in windows.values()), max(w.until for w in windows.values())
-    return f"read from {since:%Y-%m-%d %H:%M} until {until:%Y-%m-%d %H:%M} UTC"
+    return f"read until {until:%Y-%m-%d %H:%M} UTC" + (f", back to {since:%Y-%m-%d %H:%M}" if is_part else "")
 
 
 def _plan(ledger: Ledger, connector: Connector, request: Request, seen: exported.Seen) -> list[Part]:

@@ -162,7 +162,7 @@ def test_after_downtime_the_newest_days_are_read_first_and_a_stop_in_the_middle_
 
     pull(began)
     pull(back, stop=True)
-    assert told[-2].endswith("until 2026-10-13 12:00 UTC")
+    assert told[-2] == "prod: read until 2026-10-13 12:00 UTC, back to 2026-10-10 00:00"
     with live.ledger() as ledger:
         unread = gaps_of({feed: at for (_, feed), at in ledger.cursors().items()})
         assert unread["query_history"].until == datetime(2026, 10, 10, tzinfo=timezone.utc)
