@@ -104,9 +104,11 @@ def clicked(page: Page, act: object) -> float:
 
 
 def pick(page: Page, label: str, option: str) -> None:
-    box = page.locator("[data-testid=stSelectbox]", has_text=label).first.locator("input")
-    box.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Pick an option by typing it: a long list holds only what is in sight."""
+    page.get_by_label(label, exact=False).first.click()
+    page.keyboard.type(option)
+    page.get_by_role("option", name=option, exact=True).first.wait_for()
+    page.keyboard.press("Enter")
 
 
 def interactions(page: Page, base: str) -> list[tuple[str, float]]:

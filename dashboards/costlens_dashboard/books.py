@@ -89,8 +89,16 @@ class Books:
         return Desk(self, snapshot, estate)
 
     def warm(self) -> None:
-        """Make the cubes of the newest snapshot."""
+        """Make the cubes of the newest snapshot, and what takes longest of its two newest months."""
+        from costlens_dashboard.views.overview import balances
+
         desk = self.desk()
+        newest = list(reversed(self.cube.days(desk.snapshot)))[:2]
+        if newest:
+            first = min(self.cube.days(desk.snapshot)[month][0] for month in newest)
+            self.cube.files(desk.snapshot, desk.estate, first, first + 62)
+        for month in newest:
+            balances(desk, month, None)
         self.cube.warm(desk.snapshot, desk.estate)
 
 

@@ -25,6 +25,8 @@ from costlens_dashboard.text import md
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from costlens_dashboard.books import Desk
+
 STEPS, WEEK = 8, 7
 
 
@@ -269,14 +271,21 @@ def draw_anomalies(view: View, team: str | None = None) -> None:
         links.link("anomalies", f"{one.key}: {one.form}, {formats.signed(one.money, one.currency)}", id=one.id)
 
 
+def balances(desk: Desk, month: str, source: str | None) -> dict[str, Reconciliation]:
+    """Return the reconciliation of a month by currency, kept: it reads all that was metered."""
+
+    def make() -> dict[str, Reconciliation]:
+        with desk.books.room, Engine(memory=MEMORY) as engine:
+            return reconcile(desk.ledger, desk.snapshot, engine, month, source)
+
+    found: dict[str, Reconciliation] = desk.keep(("reconcile", month, source), make)
+    return found
+
+
 def _reconciliation(view: View) -> None:
     month = view.scope.month or formats.as_date(view.complete_until - 1).isoformat()[:7]
 
-    def make() -> dict[str, Reconciliation]:
-        with view.desk.books.room, Engine(memory=MEMORY) as engine:
-            return reconcile(view.desk.ledger, view.desk.snapshot, engine, month, view.scope.source)
-
-    found: dict[str, Reconciliation] = view.desk.keep(("reconcile", month, view.scope.source), make)
+    found = balances(view.desk, month, view.scope.source)
     balance = found.get(view.currency)
     if balance is None:
         st.caption("Nothing is charged in this month.")
