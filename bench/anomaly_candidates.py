@@ -118,6 +118,23 @@ CANDIDATES: dict[str, Callable[[Case], Floats]] = {
 }
 
 
-def alarms(scores: Sequence[Floats], threshold: float) -> list[list[int]]:
-    """Return alarmed days: up at the threshold, down at twice it (a drop to nothing is far down)."""
-    return [[int(t) for t in np.flatnonzero((s > threshold) | (s < -2 * threshold))] for s in scores]
+def alarms(all_cases: Sequence[Case], scores: Sequence[Floats], threshold: float) -> list[list[int]]:
+    """Return alarmed days: up at the threshold, down at twice it (a drop to nothing is far down), within the guard.
+
+    The guard is the same for all of them, without it none finds anything at one false alarm in 100 months: a series that rests on more
+    than a third of the last 28 days is not judged, nor is what lies less than 1 or a fifth off their median.
+    """
+    found = []
+    for case, told in zip(all_cases, scores, strict=True):
+        days = np.flatnonzero((told > threshold) | (told < -2 * threshold))
+        found.append([int(t) for t in days if _is_material(case.series.values, int(t))])
+    return found
+
+
+def _is_material(values: Floats, t: int) -> bool:
+    past = values[max(0, t - 28) : t]
+    past = past[~np.isnan(past)]
+    if not len(past) or np.mean(past <= 0) > 0.34:
+        return False
+    middle = float(np.median(past))
+    return bool(abs(values[t] - middle) > max(1.0, 0.2 * middle))
