@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from costlens.trace.units import MAX_BYTES, is_read
 _SKIPPED_FOLDERS = frozenset(
     (".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache", "site-packages", "dbt_packages")
 )
+#: What dbt makes of the code: the same statements once more.
+_MADE = re.compile(r"(?:^|/)(?:target/(?:compiled|run)/|(?:manifest|run_results|catalog|semantic_manifest)\.json$)")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,11 @@ class Repository:
 
     def wants(self, path: str) -> bool:
         """Tell whether a file is to be read."""
-        if not is_read(path) or (self.include and not any(fnmatch(path, glob) for glob in self.include)):
+        if (
+            not is_read(path)
+            or _MADE.search(path)
+            or (self.include and not any(fnmatch(path, glob) for glob in self.include))
+        ):
             return False
         return not any(fnmatch(path, glob) for glob in self.exclude)
 

@@ -62,7 +62,15 @@ def judge(query: Cut, index: Index) -> Trace:
         # Where much is alike, what cannot be the place is not laid beside the query.
         if len(matches) < _ALWAYS or (len(matches) < _MOST and may_fit(query, index.units[one.unit].cut)):
             matches.append(_match(query, index, one))
-    matches.sort(key=lambda match: (-match.score, match.unit.path, match.line))
+    matches.sort(
+        key=lambda match: (
+            not match.claims,
+            match.claims and match.unit.is_prose,
+            -match.score,
+            match.unit.path,
+            match.line,
+        )
+    )
     if not matches or matches[0].score < LIKE:
         return Trace(
             UNKNOWN, matches[0].score if matches else 0.0, None, tuple(matches[:3]), "nothing in the code is like it"
@@ -79,7 +87,7 @@ def judge(query: Cut, index: Index) -> Trace:
 
 def _rivals(best: Match, other: Match) -> bool:
     """Tell whether another place fits so well that the best cannot be claimed."""
-    if other.unit.path == best.unit.path or not other.claims:
+    if other.unit.path == best.unit.path or not other.claims or (other.unit.is_prose and not best.unit.is_prose):
         return False
     if len(best.alignment.instead) < len(other.alignment.instead):
         return False

@@ -36,6 +36,7 @@ _VERB = re.compile(
     r"\b(?:select|insert\s+(?:into|overwrite)|merge\s+into|update\s+\S+\s+set|delete\s+from|copy\s+into|create\s|alter\s|call\s)",
     re.IGNORECASE,
 )
+_PROSE = frozenset(("md", "rst", "txt"))
 #: Names of files that say nothing; the folder's name does.
 _GENERAL = frozenset(
     (
@@ -71,6 +72,11 @@ class Unit:
     @property
     def line(self) -> int:
         return int(self.cut.lines[0])
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether the file is read by people and runs nothing."""
+        return suffix(self.path) in _PROSE
 
     @property
     def table_names(self) -> tuple[int, ...]:

@@ -124,6 +124,23 @@ def test_names_that_look_like_free_ones_are_not(code: Path) -> None:
     assert {name for name, row in rows.items() if row["verdict"] == "found"} == {"own", "number", "limited"}
 
 
+def test_what_dbt_made_and_what_people_read_are_no_rivals(code: Path) -> None:
+    made = code / "target" / "compiled" / "shop" / "models"
+    made.mkdir(parents=True)
+    (made / "orders.sql").write_text(ORDERS)
+    (code / "target" / "manifest.json").write_text(json.dumps({"nodes": {"orders": {"compiled_code": ORDERS}}}))
+    (code / "README.md").write_text(f"# Orders\n\n```sql\n{ORDERS}```\n")
+    row = ask(code, {"q": ORDERS})["q"]
+    assert (row["verdict"], row["path"]) == ("found", "models/orders.sql")
+
+
+def test_two_files_that_fit_equally_well_are_not_chosen_between(code: Path) -> None:
+    (code / "models" / "copy.sql").write_text(ORDERS)
+    row = ask(code, {"q": ORDERS})["q"]
+    assert row["verdict"] == "near-duplicate of"
+    assert row["why"] == "2 places fit equally well"
+
+
 def test_a_file_that_is_no_queries_is_one_line_of_error(code: Path) -> None:
     queries = code / "bad.jsonl"
     queries.write_text('{"id": 1}\n')
