@@ -298,7 +298,8 @@ def _of_adjustment(one: DayBalance) -> str:
     if one.beside and not one.metered:
         return "on the bill only: nothing of it is metered"
     if one.hidden:
-        return f"bytes of {one.hidden:,} jobs are hidden (row-level security): priced from the bill"
+        jobs = "1 job" if one.hidden == 1 else f"{one.hidden:,} jobs"
+        return f"bytes of {jobs} are hidden (row-level security): priced from the bill"
     if abs(one.adjusted) < HALF_CENT:
         return ""
     if abs(one.adjusted) <= abs(one.charged) * ROUNDING_SHARE:

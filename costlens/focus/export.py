@@ -134,7 +134,7 @@ def _centers(estate: Estate) -> pa.Table:
 def written(rows: pa.Table, suffix: str, team: str | None = None, source: str | None = None) -> bytes:
     """Return rows as a file: Parquet where the suffix says so, else CSV; narrowed to a team or a source."""
     with duckdb.connect(":memory:") as connection, tempfile.TemporaryDirectory(prefix="costlens-") as folder:
-        connection.execute("set timezone = 'UTC'; set threads = 1; set preserve_insertion_order = true")
+        connection.execute("set timezone = 'UTC'; set threads = 1; set memory_limit = '500MB'")
         connection.register("found", rows)
         kept = [
             f"\"{name}\" = '{value.replace(chr(39), chr(39) * 2)}'"

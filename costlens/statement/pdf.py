@@ -28,6 +28,8 @@ _INK, _SOFT, _LINE = colors.HexColor("#16191d"), colors.HexColor("#5b626b"), col
 _ACCENT, _BAND = colors.HexColor("#0060a0"), colors.HexColor("#f3f5f7")
 _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
+#: A date is as wide as it is.
+_DATE = 18 * mm
 _ASSETS, _ALLOCATED, _DAYS = 40, 60, 60
 #: Before a text column this is cut, so that one name fills no page.
 _LONGEST = 120
@@ -191,9 +193,10 @@ def _cell(value: Any, column: Column, style: ParagraphStyle) -> Any:
 
 def _widths(table: Table) -> list[float]:
     """Return widths that fill the page: figures take what they need, names share the rest by their length."""
-    figure = {"money": 20 * mm, "count": 15 * mm, "percent": 15 * mm, "unit": 24 * mm, "date": 17 * mm}
+    figure = {"money": 20 * mm, "count": 15 * mm, "percent": 15 * mm, "unit": 24 * mm}
     columns = table.columns
-    given = sum(figure[column.kind] for column in columns if column.kind != "text")
+    dates = sum(column.kind == "date" for column in columns) * _DATE
+    given = sum(figure.get(column.kind, 0.0) for column in columns)
     names = sum(column.kind == "text" for column in columns)
     scale = min(1.0, _WIDTH * (0.5 if names > 2 else 0.68) / given) if given else 1.0
     lengths = {
@@ -201,8 +204,9 @@ def _widths(table: Table) -> list[float]:
         for place, column in enumerate(columns)
         if column.kind == "text"
     }
-    rest = (_WIDTH - given * scale) / sum(lengths.values()) if lengths else 0.0
-    return [lengths[n] * rest if n in lengths else figure[column.kind] * scale for n, column in enumerate(columns)]
+    rest = (_WIDTH - dates - given * scale) / sum(lengths.values()) if lengths else 0.0
+    fixed = {"date": _DATE, **{kind: width * scale for kind, width in figure.items()}}
+    return [lengths[n] * rest if n in lengths else fixed[column.kind] for n, column in enumerate(columns)]
 
 
 def _image(png: bytes) -> Image:
