@@ -26,6 +26,8 @@ ZERO = Decimal(0)
 _LAST = Decimal(1).scaleb(-DECIMAL_PLACES)
 #: Factors nearer than this are the same: money has twelve places only.
 _SAME = 1e-9
+#: What is farther apart is no change of price: a credit beside a charge, or money beside next to no units.
+_PLAUSIBLE = Decimal(10_000)
 
 RUNS, SECONDS, BYTES = "runs", "seconds per run", "bytes per run"
 POOL_SIZE, BYTE_RATE, PRICE = "pool size", "units per byte", "price"
@@ -228,7 +230,8 @@ def _drivers(work: Work, old: _Sums, now: _Sums, volume: str) -> dict[str, Decim
     if not (old.units and now.units):
         return {volume: now.cost - old.cost}
     prices = old.cost / old.units, now.cost / now.units
-    if abs(prices[1] - prices[0]) <= abs(prices[0]) * Decimal(_SAME):
+    ratio = prices[1] / prices[0]
+    if abs(ratio - 1) <= Decimal(_SAME) or not 1 / _PLAUSIBLE < ratio < _PLAUSIBLE:
         return {volume: now.cost - old.cost}
     halves = {
         volume: (now.units - old.units) * (prices[0] + prices[1]) / 2,
