@@ -81,7 +81,7 @@ def broken(snowflake: SnowflakeResource) -> None:
 
 
 @dg.multi_asset(outs={"left": dg.AssetOut(key=["marts", "left"]), "right": dg.AssetOut(key=["marts", "right"])})
-def both(snowflake: SnowflakeResource, audited: Audited):
+def both(snowflake: SnowflakeResource):
     with snowflake.get_connection() as connection:
         connection.cursor().execute("create temporary table shop.both as select * from lake.both")
     yield dg.Output(None, "left")
