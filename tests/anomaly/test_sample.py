@@ -91,9 +91,9 @@ def test_who_ran_away_is_named(ledger: Ledger) -> None:
 
 def test_watching_again_changes_nothing_and_keeps_what_people_did(ledger: Ledger) -> None:
     snapshot = ledger.snapshot()
-    first = watch(ledger, snapshot, Settings(), snapshot.as_of, AT)
-    assert len(first.new) == 4
-    (rebuilt,) = [one for one in first.new if one.key == REBUILT]
+    watch(ledger, snapshot, Settings(), snapshot.as_of, AT)  # the demo may have done so already
+    assert len(anomalies(ledger.database)) == 4
+    (rebuilt,) = anomalies(ledger.database, asset=REBUILT)
     act(ledger.database, rebuilt.id, "acknowledge", who="ann", at=AT)
     again = watch(ledger, snapshot, Settings(), snapshot.as_of, AT)
     assert (again.new, again.changed, again.resolved) == ((), (), ())
