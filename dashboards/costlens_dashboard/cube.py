@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import ibis
+
 from costlens.engine import Engine
 from costlens.estate import Estate
 from costlens.ledger import Ledger, Snapshot
@@ -35,14 +37,19 @@ SUMS = ("cost", "queries", "runs", "seconds", "bytes", "provisional_cost")
 CUBE = Table(
     "cube",
     "day x what people ask for",
-    (*(DAILY.column(name) for name in KEYS), Column("team", "text"), *(DAILY.column(name) for name in SUMS)),
+    (
+        *(DAILY.column(name) for name in KEYS),
+        Column("team", "text"),
+        *(DAILY.column(name) for name in SUMS),
+        Column("open_cost", "decimal", "part of cost that is provisional; what is estimated is told apart"),
+    ),
     (),
     is_fact=False,
 )
 MEMORY = "200MB"
 """What DuckDB may take for one question, and for making one month of the cube."""
 _MAKING_MEMORY = "300MB"
-_FORMAT = "1"
+_FORMAT = "2"
 _OLD_SECONDS = 24 * 3600
 
 
@@ -88,10 +95,12 @@ class Cube:
     def _make(self, snapshot: Snapshot, estate: Estate, days: Collection[int], path: Path) -> None:
         part = path.with_name(f"{uuid4().hex}.part")
         with Engine(memory=_MAKING_MEMORY) as engine:
-            columns = (*(name for name in KEYS), "rule_team", *SUMS)
+            columns = (*KEYS, "rule_team", "status", *SUMS)
             rows = with_team(engine, self._ledger.table("daily", snapshot, engine, days=days, columns=columns), estate)
             keys = [*KEYS, "team"]
-            grouped = rows.group_by(keys).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
+            rows = rows.mutate(open_cost=ibis.ifelse(rows.status == "provisional", rows.cost, ibis.literal(0)))
+            sums = (*SUMS, "open_cost")
+            grouped = rows.group_by(keys).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in sums})
             try:
                 engine.write(grouped, CUBE, part)
                 part.replace(path)

@@ -25,6 +25,7 @@ def test_the_overview_has_the_invoices_figure(show: Open, demo: Path) -> None:
     assert shown["Charged, USD"] == r"38,081\.28"
     assert shown["Billed, USD"] == r"38,081\.28"
     assert shown["Residual, USD"] == r"0\.00"
+    assert any("final before 1 Nov 2026" in caption.value for caption in app.caption), "as the report says"
 
 
 def test_an_address_sets_the_filters(show: Open, demo: Path) -> None:

@@ -44,7 +44,7 @@ def total(rows: ir.Table) -> ir.Table:
         idle=ibis.ifelse(rows.category == "idle", rows.cost, zero).sum().fill_null(zero),
         queries=rows.queries.sum().fill_null(0.0),
         provisional=rows.provisional_cost.sum().fill_null(zero),
-        first_open=ibis.ifelse(rows.provisional_cost != 0, rows.day, ibis.null("int32")).min(),
+        first_open=ibis.ifelse(rows.open_cost != 0, rows.day, ibis.null("int32")).min(),
         last=rows.day.max(),
     )
 
