@@ -6,13 +6,14 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.orchestration.test_pulls import company_at, log_lines, pull_all, state_of
+from tests.orchestration.test_pulls import company_at, log_lines, state_of
 from tests.sync.conftest import Company, small_export
 
 COMMAND = [sys.executable, "-c", "from costlens.commands import main; main()", "sync", "--source", "dbt", "--config"]
@@ -46,13 +47,15 @@ def test_kills(tmp_path: Path, seed: int) -> None:
     )
     lines = log_lines(queries)
     calm = prepared(tmp_path / "calm", export, lines)
-    pull_all(calm)
+    started = time.monotonic()
+    subprocess.run([*COMMAND, str(calm.path)], check=True, capture_output=True)
+    whole = time.monotonic() - started
     killed = prepared(tmp_path / "killed", export, lines)
     chance, ended = random.Random(seed), 0
     for _ in range(KILLS):
         process = subprocess.Popen([*COMMAND, str(killed.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            process.communicate(timeout=chance.uniform(0.5, 5))
+            process.communicate(timeout=chance.uniform(0.3, 0.8) * whole)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()

@@ -42,6 +42,13 @@ assets:
   - dbt: {{manifest: manifest_bigquery.json}}
   - yaml: assets.yml
 teams: teams.yml
+budgets:
+  limits:
+    - {{team: catalog, amount: 6000, currency: USD}}
+    - {{team: growth, amount: 7000, currency: USD}}
+    - {{team: content, amount: 5000, currency: USD}}
+    - {{pool: TRANSFORM_WH, source: {SNOWFLAKE}, amount: 8000, currency: USD}}
+    - {{source: {BIGQUERY}, amount: 15000, currency: USD}}
 """
 
 #: What each team owns by principal on Snowflake; nobody owns the shared ANALYST role.
