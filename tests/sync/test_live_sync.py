@@ -97,7 +97,9 @@ def test_snowflake_live_is_charged_as_its_export(account: dict[str, Any], export
     assert run(exported, "sync", *SPAN).exit_code == 0
     assert len(live.charges()) > 200
     assert live.charges() == exported.charges()
-    reports = [run(company, "report", "--month", "2026-10", "--format", "csv") for company in (live, exported)]
+    reports = [
+        run(company, "report", "--month", "2026-10", "--by", "team", "--format", "csv") for company in (live, exported)
+    ]
     assert [found.exit_code for found in reports] == [0, 0]
     assert reports[0].stdout == reports[1].stdout
 
