@@ -311,10 +311,16 @@ class Books:
         """Return what all orchestrators told: they are sources of their own, and a query may be of any warehouse."""
         return {name: self.writer.table(name, self.engine, days=days) for name in ("runs", "materializations")}
 
+    def _told_queries(self, days: Collection[int]) -> dict[str, ir.Table]:
+        """Return the materializations near `days`, nothing where there are none: few ledgers have an orchestrator's."""
+        near = {day + step for day in days for step in range(-RUN_REACH, RUN_REACH + 1)}
+        told = self.writer.table("materializations", self.engine, days=near)
+        return {"materializations": told} if self.engine.rows(told.limit(1)) else {}
+
     def _daily(self, days: Collection[int]) -> None:
         for chunk in self._chunks(days):
             read = self._closure(set(chunk)).read
-            facts = {"queries": self._stored("queries", read)}
+            facts = {name: self._stored(name, read) for name in ("queries", "query_usage")} | self._told_queries(chunk)
             charges, told = self._stored("charges", chunk), self._stored("attributions", read)
             with self.engine.scratch():
                 calendar = self.connector.billing.calendar

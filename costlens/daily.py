@@ -10,6 +10,7 @@ import ibis
 from costlens.engine import Materialise, schema_of
 from costlens.model import DAILY
 from costlens.price.times import billing_period
+from costlens.runs import CARRIERS, calls, first_builds, run_of, told_runs
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -28,9 +29,11 @@ def daily(
 ) -> ir.Table:
     """Return the DAILY rows of `days`; `calendar` is the zone of the vendor's billing months.
 
-    Takes `queries` of all days that touch `days`, the charges of `days`, and the attributions of the days of those queries.
+    Takes `queries` of all days that touch `days`, the charges of `days`, and the attributions of the days of those queries;
+    `query_usage` and `materializations`, where there are any, say which queries are one run.
     A charge is split by the shares of its query, object or pool (its share of units and money, in decimal: the last digit may
-    differ by one in the 12th place). Queries, seconds and bytes count once, on the UTC day a query ended.
+    differ by one in the 12th place). Queries, seconds and bytes count once, on the UTC day a query ended; a run of an asset once
+    a day, with the first of the queries that build it.
     """
     charges = charges.filter(charges.day.isin(list(days)))
     who = materialise(_who(facts["queries"], attributions), "who")
@@ -38,7 +41,7 @@ def daily(
     rows = ibis.union(
         _money(_asked(asked, who)).select(*DAILY.names),
         _money(attributed(rest, attributions)).select(*DAILY.names),
-        _activity(who.filter(who.day.isin(list(days))), charges, days, calendar).select(*DAILY.names),
+        _activity(_counted(facts, who.filter(who.day.isin(list(days)))), charges, days, calendar).select(*DAILY.names),
     )
     grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
     return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
@@ -130,6 +133,18 @@ def _part(value: ir.Value, share: ir.Value) -> ir.Value:
     return ibis.ifelse(share == 1, value, (value.cast("decimal(24, 12)") * share).cast("decimal(38, 12)"))
 
 
+def _counted(facts: Mapping[str, ir.Table], who: ir.Table) -> ir.Table:
+    """Add `runs`: 1 for the query that stands for a run of its asset, else 0."""
+    told, usage = facts.get("materializations"), facts.get("query_usage")
+    builds = who.filter((who.purpose == "build") & who.asset.notnull()).select("day", "asset", "query_id")
+    builds = builds.join(facts["queries"].select(*CARRIERS), "query_id")
+    called = None if usage is None else calls(usage)
+    first = first_builds(run_of(builds, called, None if told is None else told_runs(told))).mutate(is_first=True)
+    rows = who.left_join(first, ["day", "asset", "query_id"])
+    rows = rows.drop(*(name for name in rows.columns if name.endswith("_right")))
+    return rows.mutate(runs=ibis.ifelse(rows.is_first.fill_null(False), 1, 0).cast("int64"))
+
+
 def _activity(who: ir.Table, charges: ir.Table, days: Collection[int], calendar: str) -> ir.Table:
     """Count each query once, beside the money of its pool."""
     own = charges.filter(charges.category == "query")
@@ -151,7 +166,6 @@ def _activity(who: ir.Table, charges: ir.Table, days: Collection[int], calendar:
         list_cost=zero,
         provisional_cost=zero,
         queries=share,
-        runs=ibis.literal(0, type="int64"),
         seconds=joined.execution_ms.fill_null(0) / 1000.0 * share,
         bytes=joined.bytes_scanned.fill_null(0) * share,
     )

@@ -367,7 +367,7 @@ units decimal
 cost decimal
 list_cost decimal
 queries double query x share, so that it sums
-runs integer
+runs integer runs that built the asset, each once a UTC day; 0 beside what is no build
 seconds double execution seconds x share
 bytes double bytes scanned x share
 provisional_cost decimal part of cost that may still change

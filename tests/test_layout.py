@@ -27,6 +27,7 @@ LAYERS = (
         "attribute",
         "trace",
         "daily",
+        "runs",
         "details",
         "windows",
         "typed",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from costlens.daily import daily
 from costlens.engine import Engine
-from costlens.model import ATTRIBUTIONS, CHARGES, QUERIES, Table
+from costlens.model import ATTRIBUTIONS, CHARGES, QUERIES, TABLES, Table
 
 DAY = 20_000
 HOUR = DAY * 86_400_000_000
@@ -49,10 +49,14 @@ def told(subject: str, asset: str | None, share: float, kind: str = "query", day
 
 
 def made(
-    charges: list[dict[str, Any]], attributions: list[dict[str, Any]], queries: list[dict[str, Any]]
+    charges: list[dict[str, Any]],
+    attributions: list[dict[str, Any]],
+    queries: list[dict[str, Any]],
+    **more: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     with Engine() as engine:
         facts = {"queries": table(engine, QUERIES, queries)}
+        facts |= {name: table(engine, TABLES[name], listed) for name, listed in more.items()}
         rows = daily(
             facts,
             table(engine, CHARGES, charges),
@@ -87,6 +91,66 @@ def test_what_nobody_is_told_for_stays() -> None:
     rows = made([charge("2", category="idle", pool_id="w"), charge("1", category="overhead")], [], [])
     assert sorted(row["cost"] for row in rows) == [Decimal(1), Decimal(2)]
     assert all(row["asset"] is None and row["method"] == "none" for row in rows)
+
+
+def runs(queries: list[dict[str, Any]], *assets: str, **more: list[dict[str, Any]]) -> dict[str, int]:
+    """Return runs by asset, where every query builds all `assets`."""
+    asked = [{"source": "a", "day": DAY, "ended_at": HOUR + n, **query} for n, query in enumerate(queries)]
+    share = 1 / len(assets)
+    given = [{**told(query["query_id"], asset, share), "purpose": "build"} for query in queries for asset in assets]
+    rows = made([], given, asked, **more)
+    return {asset: sum(row["runs"] for row in rows if row["asset"] == asset) for asset in assets}
+
+
+def test_queries_that_carry_one_run_are_one_run_of_each_asset_they_build() -> None:
+    tags = ['{"_cl":{"a":["x"],"r":"one"}}', '{"own":1,"_cl":{"r":"one"}}', '{"_cl":{"r":"two"}}']
+    assert runs([{"query_id": f"q{n}", "tag": tag} for n, tag in enumerate(tags)], "x", "y") == {"x": 2, "y": 2}
+
+
+def test_labels_and_comments_carry_a_run_too() -> None:
+    queries = [
+        {"query_id": "q1", "labels": '{"dbt_invocation_id":"one"}'},
+        {"query_id": "q2", "mark": '{"app": "dbt", "invocation_id": "one"}'},
+        {"query_id": "q3", "mark": '{"invocation_id":"two"}', "labels": "{}", "tag": "adhoc"},
+    ]
+    assert runs(queries, "x") == {"x": 2}
+
+
+def test_where_nobody_names_a_run_a_call_or_a_transaction_is_one() -> None:
+    call = [{"query_id": "q1"}, {"query_id": "q2", "root_id": "q1"}, {"query_id": "q3", "root_id": "q1"}]
+    load = [{"query_id": "q4", "transaction_id": "7"}, {"query_id": "q5", "transaction_id": "7"}]
+    alone = [{"query_id": "q6", "transaction_id": "0"}, {"query_id": "q7", "transaction_id": "0"}]
+    assert runs([*call, *load, *alone], "x") == {"x": 4}
+
+
+def test_what_a_call_issued_is_of_its_run_also_where_only_its_usage_tells_the_caller() -> None:
+    queries = [
+        {"query_id": "q1", "tag": '{"_cl":{"r":"one"}}'},
+        {"query_id": "q2"},
+        {"query_id": "q3", "root_id": "q1"},
+    ]
+    usage = [{"source": "a", "day": DAY, "query_id": "q2", "root_id": "q1"}]
+    assert runs(queries, "x", query_usage=usage) == {"x": 1}
+    assert runs(queries, "x") == {"x": 2}
+
+
+def test_what_an_orchestrator_says_is_a_run_counts_where_the_query_says_nothing() -> None:
+    said = {"source": "dbt", "day": DAY, "asset": "x", "orchestrator": "dbt"}
+    materializations = [
+        {**said, "run_id": "one", "query_ids": '["p:us.q1","q2"]'},
+        {**said, "run_id": "two", "query_ids": '["q3"]'},
+    ]
+    queries = [{"query_id": name} for name in ("p:us.q1", "q2", "q3", "q4")]
+    assert runs(queries, "x", materializations=materializations) == {"x": 3}
+    assert runs(queries, "x", materializations=[]) == {"x": 4}
+
+
+def test_reads_and_tests_are_no_runs_and_runs_hold_no_money() -> None:
+    queries = [{"source": "a", "day": DAY, "query_id": name, "ended_at": HOUR} for name in "qr"]
+    attributions = [{**told("q", "x", 1.0), "purpose": "read"}, {**told("r", "x", 1.0), "purpose": "test"}]
+    rows = made([charge("2", query_id="q")], attributions, queries)
+    assert sum(row["runs"] for row in rows) == 0
+    assert sum(row["cost"] for row in rows) == Decimal(2)
 
 
 @settings(max_examples=25, deadline=None)

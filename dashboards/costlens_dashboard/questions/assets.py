@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -80,18 +81,9 @@ def one_by_day(rows: ir.Table, asset: str) -> ir.Table:
     return mine.group_by("day", "name").agg(cost=mine.cost.sum()).filter(lambda t: t.cost != 0)
 
 
-def runs(materializations: ir.Table) -> ir.Table:
-    """Return asset, runs, failed from what orchestrators said."""
-    rows = materializations
-    return rows.group_by("asset").agg(
-        runs=rows.run_id.nunique(),
-        failed=ibis.ifelse(rows.status == "failed", rows.run_id, ibis.null("string")).nunique(),
-    )
-
-
-def runs_of(materializations: ir.Table, asset: str) -> ir.Table:
-    """Return the runs of one asset, latest first."""
-    rows = materializations.filter(materializations.asset == asset)
+def runs_of(materializations: ir.Table, names: Collection[str]) -> ir.Table:
+    """Return the runs of one asset, latest first; `names` are those that orchestrators call it by."""
+    rows = materializations.filter(materializations.asset.isin(list(names)))
     return (
         rows.select(
             "run_id",

@@ -113,11 +113,11 @@ def _days(view: View, asset: str) -> None:
 
 
 def _runs(view: View, asset: str) -> None:
-    frame = view.desk.facts(assets.runs_of, ("materializations",), view.scope, asset)
+    frame = view.desk.facts(assets.runs_of, ("materializations",), view.scope, _names(view, asset))
     what = "runs, as its orchestrator tells"
     if frame.empty:
         frame = view.desk.statements(statements.statements_of, view.scope, asset, "build")
-        what = "build statements; runs are not known without an orchestrator"
+        what = "build statements: no orchestrator tells of its runs"
     if frame.empty:
         st.markdown("**No run is known in this period**")
         return
@@ -126,6 +126,11 @@ def _runs(view: View, asset: str) -> None:
     st.markdown(f"**{len(frame):,} times, {failed} failed, {middle} at the median**")
     st.caption(f"Its {what}")
     charts.runs(frame, f"Runs of {asset}")
+
+
+def _names(view: View, asset: str) -> tuple[str, ...]:
+    known = next((one for one in view.desk.estate.assets if one.key == asset), None)
+    return (asset, *known.relations, *([known.dbt_node] if known.dbt_node else [])) if known else (asset,)
 
 
 def _neighbours(view: View, frame: pd.DataFrame, asset: str) -> None:

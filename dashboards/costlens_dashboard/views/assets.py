@@ -69,11 +69,8 @@ def frame_of(view: View, scope: Scope | None = None) -> pd.DataFrame:
     """Return the assets with cost, runs and what the estate says of them, dearest first."""
     scope = scope or view.scope
     until = min(scope.until - 1 if scope.month else scope.until, view.complete_until)
-    costs = view.desk.ask(assets.costs, scope, scope.since, max(until, scope.since + 1))
-    runs = view.desk.facts(assets.runs, ("materializations",), scope)
-    frame = costs.drop(columns=["runs"]).merge(runs, on="asset", how="left")
-    told = costs["runs"].where(costs["runs"] > 0)
-    frame["runs"] = frame["runs"].fillna(told.astype(float))
+    frame = view.desk.ask(assets.costs, scope, scope.since, max(until, scope.since + 1))
+    frame["runs"] = frame["runs"].astype(float).where(frame["runs"] > 0)
     frame["per_run"] = frame["builds"] / frame["runs"]
     whole = frame["cost"].sum()
     frame["share"] = frame["cost"] / whole if whole else 0.0
