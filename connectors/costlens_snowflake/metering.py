@@ -102,6 +102,9 @@ LINES = {
         "SERVERLESS_TASK", "serverless", "task_id", ("database_name", "schema_name", "task_name")
     ),
     "query_acceleration_history": Line("QUERY_ACCELERATION", "acceleration", "warehouse_id", ("warehouse_name",)),
+    "reader_warehouse_metering_history": Line(
+        "WAREHOUSE_METERING_READER", "other", "warehouse_id", ("reader_account_name", "warehouse_name")
+    ),
     "hybrid_table_usage_history": Line(
         "HYBRID_TABLE_REQUESTS",
         "serverless",
@@ -124,6 +127,8 @@ def lines(view: str, rows: ir.Table, account: str | None) -> list[Facts]:
             table_name=ibis.coalesce(rows.base_table_name, rows.table_name),
         )
     object_id = rows[line.object_id]
+    if view == "reader_warehouse_metering_history":  # ids are unique within a reader account
+        object_id = rows.reader_account_name.fill_null("") + "." + object_id
     facts = rows.select(
         **_usage_start(rows, account),
         service=ibis.literal(line.service),

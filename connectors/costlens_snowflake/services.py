@@ -67,6 +67,7 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "SNOWPIPE_STREAMING": ("metering_history", "snowpipe_streaming_file_migration_history"),
     "SERVERLESS_TASK": ("metering_history", "serverless_task_history"),
     "QUERY_ACCELERATION": ("metering_history", "query_acceleration_history"),
+    "WAREHOUSE_METERING_READER": ("metering_history", "reader_warehouse_metering_history"),
     "HYBRID_TABLE_REQUESTS": ("metering_history", "hybrid_table_usage_history"),
     "REPLICATION": ("metering_history", "replication_group_usage_history"),
     "AI_SERVICES": ("metering_history", "cortex_ai_functions_usage_history"),

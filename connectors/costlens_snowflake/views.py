@@ -12,6 +12,7 @@ ROLE = "COSTLENS_READER"
 _USAGE = f"grant database role snowflake.usage_viewer to role {ROLE}"
 _GOVERNANCE = f"grant database role snowflake.governance_viewer to role {ROLE}"
 _SECURITY = f"grant database role snowflake.security_viewer to role {ROLE}"
+_READERS = f"grant database role snowflake.reader_usage_viewer to role {ROLE}"
 _ORG_BILLING = (
     f"grant database role snowflake.organization_billing_viewer to role {ROLE} (in an account with ORGADMIN enabled)"
 )
@@ -273,6 +274,17 @@ QUERY_ACCELERATION_HISTORY = _view(
     hours=3,
     purpose="query acceleration by warehouse",
 )
+READER_WAREHOUSE_METERING_HISTORY = _view(
+    "reader_warehouse_metering_history",
+    "start_time",
+    """
+    start_time instant!, end_time instant, credits_used decimal!, reader_account_name text, warehouse_id text,
+    warehouse_name text
+    """,
+    hours=24,
+    grant=_READERS,
+    purpose="compute of reader accounts by their warehouses: the provider pays it",
+)
 HYBRID_TABLE_USAGE_HISTORY = _view(
     "hybrid_table_usage_history",
     "start_time",
@@ -352,6 +364,7 @@ VIEWS = (
     SNOWPIPE_STREAMING,
     SERVERLESS_TASK_HISTORY,
     QUERY_ACCELERATION_HISTORY,
+    READER_WAREHOUSE_METERING_HISTORY,
     HYBRID_TABLE_USAGE_HISTORY,
     REPLICATION_GROUP_USAGE_HISTORY,
     DATA_TRANSFER_HISTORY,

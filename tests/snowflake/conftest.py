@@ -17,7 +17,7 @@ if find_spec("fakesnow"):  # not there in the environment of the newer driver
     from fakesnow import server as fakesnow_server  # now: once it ran, the name is its module's
 
 EXPORT = Path(__file__).parent / "export"
-SCHEMAS = ("account_usage", "organization_usage", "billing")
+SCHEMAS = ("account_usage", "organization_usage", "billing", "reader_account_usage")
 _TYPES = {
     "text": "varchar",
     "json": "varchar",
@@ -39,6 +39,8 @@ def exported(view: View) -> list[dict[str, Any]]:
 def schema_of(view: View) -> str:
     if view.name.startswith("focus"):
         return "billing"
+    if view.name.startswith("reader_"):
+        return "reader_account_usage"
     organization = {"rate_sheet_daily", "usage_in_currency_daily", "storage_daily_history"}
     return "organization_usage" if view.name in organization else "account_usage"
 
@@ -57,7 +59,7 @@ def seed(cursor: Any, view: View) -> None:
     spelt = (lambda name: f'"{_MIXED[name]}"') if schema_of(view) == "billing" else (lambda name: name)
     columns = [column for column in view.columns if not (view.is_snapshot and column.name == view.time_column)]
     made = ", ".join(f"{spelt(c.name)} {_TYPES[c.type]}" for c in columns)
-    table = f"snowflake.{schema_of(view)}.{view.name}"
+    table = f"snowflake.{schema_of(view)}.{view.name.removeprefix('reader_')}"
     cursor.execute(f"create table {table} ({made})")
     rows = exported(view)
     values = ", ".join("(" + ", ".join(literal(row.get(c.name), c.type) for c in columns) + ")" for row in rows)

@@ -136,6 +136,16 @@ def test_services_keep_their_object_and_unknown_ones_are_kept(world: World) -> N
     assert (lines["BRAND_NEW_SERVICE"]["category"], lines["BRAND_NEW_SERVICE"]["units"]) == ("other", Decimal("0.3"))
 
 
+def test_compute_of_reader_accounts_is_told_by_account_and_warehouse_and_counts_once(world: World) -> None:
+    lines = world.of("reader_warehouse_metering_history")
+    assert [(row["object_id"], row["object"], row["units"]) for row in lines] == [
+        ("PARTNER_A.1", "PARTNER_A.VIEWERS_WH", Decimal("0.75")),
+        ("PARTNER_B.1", "PARTNER_B.VIEWERS_WH", Decimal("0.5")),
+    ]
+    service = lines[0]["service"]
+    assert Snowflake.billing.details[service] == ("metering_history", "reader_warehouse_metering_history")
+
+
 def test_both_column_sets_of_search_optimization_are_read(world: World, tmp_path: Path) -> None:
     assert [(row["object_id"], row["object"]) for row in world.of("search_optimization_history")] == [
         ("501", "ANALYTICS.MARTS.ORDERS")

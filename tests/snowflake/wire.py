@@ -100,7 +100,9 @@ class Account:
         tree = sqlglot.parse_one(sql.replace(_RUNNING, RUNNING_QUERIES.name), read="snowflake")
         table = tree.find(sqlglot.exp.Table)
         assert table is not None
-        view = next(view for view in (*VIEWS, RUNNING_QUERIES) if view.name == table.name.lower())
+        name = table.name.lower()
+        name = f"reader_{name}" if table.db.lower() == "reader_account_usage" else name
+        view = next(view for view in (*VIEWS, RUNNING_QUERIES) if view.name == name)
         if view.name in self.hidden:
             return _failed(
                 NO_OBJECT, f"SQL compilation error:\nObject '{view.name.upper()}' does not exist or not authorized."
