@@ -189,9 +189,10 @@ class _Month:
         return self.engine.rows(keyed.group_by(keys).agg(cost=keyed.cost.sum()))
 
     def _metered(self) -> Iterable[dict[str, Any]]:
-        lines = ibis.union(
-            *(self._in_month(rows) for rows in (self._pools(), self._overhead(), self._lines(), self._bytes()))
-        )
+        parts = [self._pools(), self._overhead(), self._lines()]
+        if self.billing.bytes_service is not None:
+            parts.append(self._bytes())
+        lines = ibis.union(*(self._in_month(rows) for rows in parts))
         priced = rated(lines, self.prices)
         rows = priced.mutate(cost=_money(priced), service=billed_as(priced.service, self.billing))
         return self.engine.rows(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from costlens.allocate.idle import AMOUNTS, allocated_idle, idle_hours
+from costlens.allocate.idle import AMOUNTS, KEYS, allocated_idle, idle_hours
 from costlens.allocate.policy import DRIVERS, IDLE, Policy, Rule, Spread, changed, policy_of
 from costlens.allocate.rules import Numbered, idle_how, numbered, rule_number, weights
-from costlens.allocate.split import EXACT, parts
+from costlens.allocate.split import EXACT, parts, settled
 from costlens.model import Column
 from costlens.price.times import Steps
 from costlens.reading import with_team
@@ -50,6 +50,7 @@ DIMENSIONS = (
 )
 ACTIVITY = ("queries", "runs", "seconds", "bytes")
 MEASURES = (*AMOUNTS, *ACTIVITY)
+_OWNERS = ("asset", "team")
 #: Dimensions that lines may do without.
 OPTIONAL = ("day", "object", "method")
 #: What rules may match beyond DIMENSIONS.
@@ -91,7 +92,9 @@ def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[
     """
     steps = Steps(engine.materialise)
     asked = tuple(sorted({name for rule in policy.rules for name, _ in rule.match} & _ASKED))
-    rows = ibis.union(_direct(books, asked), *_idle(books, policy, steps, asked))
+    idle = idle_hours(books.charges)
+    idle = steps(idle.mutate(how=idle_how(idle, policy)), "idle")
+    rows = ibis.union(_direct(books, asked), *_idle(books, idle, policy, steps, asked))
     rows = rows.left_join(books.billed_as, ["source", "service"])
     rows = rows.drop(*(name for name in rows.columns if name.endswith("_right")))
     rows = with_team(engine, rows, books.estate)
@@ -99,7 +102,7 @@ def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[
     grouped = rows.group_by(
         *(name for name in dimensions if name not in ("kind", "rule", "origin_team")), "how", "spread_by"
     ).agg(**{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES})
-    rows = steps(grouped, "charged")
+    rows = _settled(steps(grouped, "charged"), idle, steps)
     rules = numbered(policy)
     shares = _weights(rows, rules, engine)
     spread = steps(_spread(rows, shares, rules, dimensions, steps), "spread")
@@ -113,29 +116,39 @@ def _direct(books: Books, asked: tuple[str, ...]) -> ir.Table:
 
     Idle is taken from the charges, which tell its hour. Days of which only `daily` is kept, without charges, have theirs from there.
     """
-    daily = books.daily
-    known = books.charges.select("source", "day").distinct()
-    idle = daily.filter((daily.category == "idle").fill_null(False)).anti_join(known, ["source", "day"])
-    rows = ibis.union(daily.filter(daily.category.fill_null("") != "idle"), idle)
+    known = books.charges.select("source", "day").distinct().mutate(is_charged=True)
+    daily = books.daily.left_join(known, ["source", "day"])
+    rows = daily.filter((daily.category.fill_null("") != "idle") | daily.is_charged.isnull())
     taken = ("team", "kind", "rule", "origin_team", "billed_as")
     names = [*(name for name in DIMENSIONS if name not in taken), *asked, "rule_team"]
     measures = {name: rows[name].fill_null(0).cast(_TYPES.get(name, EXACT)) for name in MEASURES}
     return rows.select(*names, **measures, how=ibis.null("string"))
 
 
-def _idle(books: Books, policy: Policy, steps: Steps, asked: tuple[str, ...]) -> list[ir.Table]:
+def _settled(rows: ir.Table, idle: ir.Table, steps: Steps) -> ir.Table:
+    """Return grouped rows so that the parts of idle add up to the idle, whatever they were grouped by."""
+    is_moved = (rows.category == "idle") & rows.how.isin(["fair", "causal"])
+    is_moved = is_moved.fill_null(False)
+    key = [name for name in (*KEYS, "how") if name in rows.columns]
+    order = [name for name in (*_OWNERS, "spread_by") if name in rows.columns]
+    moved = settled(rows.filter(is_moved), idle.filter(idle.how != "separate"), key, AMOUNTS, order, steps)
+    return steps(ibis.union(rows.filter(~is_moved), moved.select(*rows.columns)), "settled")
+
+
+def _idle(books: Books, idle: ir.Table, policy: Policy, steps: Steps, asked: tuple[str, ...]) -> list[ir.Table]:
     """Return idle by whom the policy gives it to, in the columns of `_direct`; `separate` stays the pool's owner's or nobody's."""
-    idle = idle_hours(books.charges)
-    idle = steps(idle.mutate(how=idle_how(idle, policy)), "idle")
     hows = {policy.idle, *(rule.spread.by for rule in policy.rules if rule.is_of_idle)}
     found = []
     nothing = {name: ibis.null("string") for name in ("object", *asked)}
     activity = {name: ibis.literal(0).cast(_TYPES[name]) for name in ACTIVITY}
     if hows & {"fair", "causal"}:
         moved = idle.filter(idle.how != "separate")
-        queries = books.queries if "causal" in hows else books.queries.filter(ibis.literal(False))
+        queries = books.queries if "causal" in hows else None
         rows = allocated_idle(moved, books.charges, books.attributions, queries, books.pool_events, steps)
         found.append(rows.mutate(method=ibis.literal("idle"), **nothing, **activity))
+    columns = _direct(books, asked).columns
+    if hows <= {"fair", "causal"}:
+        return [rows.select(*columns) for rows in found]
     kept = idle.filter(idle.how == "separate")
     pools = books.attributions.filter(books.attributions.subject_kind == "pool").select(
         "source",
@@ -151,7 +164,6 @@ def _idle(books: Books, policy: Policy, steps: Steps, asked: tuple[str, ...]) ->
     joined = joined.drop(*(name for name in joined.columns if name.endswith("_right")))
     separate = parts(joined, "idle_id", AMOUNTS, ("asset", "rule_team"), steps)
     found.append(separate.mutate(**nothing, **activity))
-    columns = _direct(books, asked).columns
     return [rows.select(*columns) for rows in found]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ibis
 
-from costlens.allocate.split import EXACT, parts
+from costlens.allocate.split import EXACT, shared
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.times import Steps, split
@@ -33,36 +34,46 @@ def idle_hours(charges: ir.Table) -> ir.Table:
 
 
 def allocated_idle(
-    idle: ir.Table, charges: ir.Table, attributions: ir.Table, queries: ir.Table, events: ir.Table, materialise: Steps
+    idle: ir.Table,
+    charges: ir.Table,
+    attributions: ir.Table,
+    queries: ir.Table | None,
+    events: ir.Table,
+    materialise: Steps,
 ) -> ir.Table:
-    """Return `idle` (of `idle_hours`, with `how`: fair or causal) by owner: KEYS, AMOUNTS, asset, rule_team and how.
+    """Return `idle` (of `idle_hours`, with `how`: fair or, if there are `queries`, causal) by owner: KEYS, AMOUNTS, asset, rule_team, how.
 
     Where the hour has no query, or none that kept the pool up, the pool's UTC day tells; where that has none, the pool's owner
-    by the rules of teams, else nobody.
+    by the rules of teams, else nobody. Parts are rounded down, a row per hour and owner: sums of them are to be `settled`.
     """
     owners = _owners_of_queries(attributions)
     own = materialise(_own_parts(charges, owners), "own_parts")
     hours = own.select(*_POOL, "hour", *_OWNER, "weight")
-    fair, causal = idle.filter(idle.how == "fair"), idle.filter(idle.how == "causal")
-    lulls = materialise(_lulls(queries, events, owners, materialise), "lulls")
     days = own.group_by(*_POOL, "day", *_OWNER).agg(weight=own.weight.sum().cast(EXACT))
-    by_hour = [_met(fair, hours, "hour"), _met(causal, lulls, "hour")]
-    rest = [_unmet(fair, hours, "hour"), _unmet(causal, lulls, "hour")]
-    rest_rows = ibis.union(*rest)
-    by_day = _met(rest_rows, days, "day")
-    left = _unmet(rest_rows, days, "day")
-    columns = (*idle.columns, *_OWNER, "weight")
-    rows = ibis.union(*(part.select(*columns) for part in (*by_hour, by_day, _by_pool(left, attributions))))
-    return parts(rows, "idle_id", AMOUNTS, _OWNER, materialise).drop("idle_id", "hour")
+    found = [_met(idle.filter(idle.how == "fair"), hours, "hour", materialise)]
+    if queries is not None:
+        lulls = materialise(_lulls(queries, events, owners, materialise), "lulls")
+        found.append(_met(idle.filter(idle.how == "causal"), lulls, "hour", materialise))
+    met, rest = zip(*found, strict=True)
+    by_day, left = _met(_all(rest), days, "day", materialise)
+    return ibis.union(*met, by_day, _by_pool(left, attributions))
 
 
-def _met(idle: ir.Table, owners: ir.Table, grain: str) -> ir.Table:
-    joined = idle.join(owners, [*_POOL, grain])
-    return joined.drop(*(name for name in joined.columns if name.endswith("_right")))
+def _all(tables: Sequence[ir.Table]) -> ir.Table:
+    return ibis.union(*tables) if len(tables) > 1 else tables[0]
 
 
-def _unmet(idle: ir.Table, owners: ir.Table, grain: str) -> ir.Table:
-    return idle.anti_join(owners, [*_POOL, grain])
+def _met(idle: ir.Table, owners: ir.Table, grain: str, materialise: Steps) -> tuple[ir.Table, ir.Table]:
+    """Return the parts of the idle that somebody has a weight for in its hour or day, and the idle that nobody has."""
+    sums = owners.group_by(*_POOL, grain).agg(total=owners.weight.sum())
+    idle = idle.left_join(sums, [*_POOL, grain])
+    idle = materialise(idle.drop(*(name for name in idle.columns if name.endswith("_right"))), "idle_met")
+    joined = idle.filter(idle.total.notnull()).join(owners, [*_POOL, grain])
+    return _shared(joined, joined.total), idle.filter(idle.total.isnull()).drop("total")
+
+
+def _shared(joined: ir.Table, total: ir.Value) -> ir.Table:
+    return joined.mutate(**shared(joined, AMOUNTS, total)).select(*KEYS, "how", *AMOUNTS, *_OWNER)
 
 
 def _owners_of_queries(attributions: ir.Table) -> ir.Table:
@@ -94,9 +105,11 @@ def _by_pool(idle: ir.Table, attributions: ir.Table) -> ir.Table:
     pools = attributions.filter(attributions.subject_kind == "pool").select(
         "source", "day", *_OWNER, pool_id=attributions.subject_id, share=_share(attributions.share)
     )
+    sums = pools.group_by(*_POOL, "day").agg(total=pools.share.sum())
     joined = idle.left_join(pools, [*_POOL, "day"])
     joined = joined.drop(*(name for name in joined.columns if name.endswith("_right")))
-    return joined.mutate(weight=joined.share.fill_null(1).cast(EXACT)).drop("share")
+    joined = joined.left_join(sums, [*_POOL, "day"]).mutate(weight=joined.share.fill_null(1))
+    return _shared(joined, joined.total.fill_null(1))
 
 
 def _lulls(queries: ir.Table, events: ir.Table, owners: ir.Table, materialise: Steps) -> ir.Table:

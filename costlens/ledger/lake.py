@@ -205,7 +205,9 @@ class Lake:
 
     def _files(self, name: str, version: int) -> tuple[File, ...]:
         with self.errors(name):
-            rows = pa.table(self.open(name, version).get_add_actions(flatten=True)).to_pylist()
+            found = pa.table(self.open(name, version).get_add_actions(flatten=True))
+            # Without the statistics, of which there are three a column.
+            rows = found.select(["path", "partition.source", "partition.day", "num_records"]).to_pylist()
         return tuple(
             sorted(
                 (

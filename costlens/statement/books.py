@@ -33,6 +33,11 @@ _COLUMNS = {
         *("source", "day", "hour", "billing_period", "account", "region", "service", "category", "cause", "pool_id"),
         *("pool", "query_id", "units", "unit", "cost", "list_cost", "currency", "status"),
     ),
+    "daily": (
+        *("source", "day", "billing_period", "account", "region", "service", "category", "cause", "pool", "object"),
+        *("asset", "rule_team", "method", "currency", "unit", "status", "user", "role", "environment", "purpose"),
+        *("units", "cost", "list_cost", "queries", "runs", "seconds", "bytes"),
+    ),
     "attributions": ("source", "day", "subject_kind", "subject_id", "asset", "rule_team", "share", "method"),
     "queries": ("source", "day", "query_id", "pool_id", "started_at", "ended_at"),
     "pool_events": ("source", "day", "pool_id", "at", "event", "cluster"),

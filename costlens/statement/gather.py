@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,7 +57,8 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
     with Engine(memory=MEMORY) as engine:
         past = month_before(ask.month)
         is_compared = past not in shut or ask.live
-        is_compared = is_compared and _is_known(ledger, found, engine, past)
+        spans = _spans(ledger, found, engine, [past, ask.month])
+        is_compared = is_compared and _is_known(spans[past], past)
         months = lines_of_months(ledger, found, engine, [past, ask.month] if is_compared else [ask.month], ask.policy)
         own = months.get(ask.month, ())
         more = () if ask.live else corrections(ledger, found, engine, ask.month, shut)
@@ -64,7 +66,6 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
             raise UsageError(_nothing(ledger, found, engine, ask))
         lines = in_cents((*own, *more)) if more else own
         before = months.get(past, ()) if is_compared else _closed_lines(ledger, None if ask.live else shut.get(past))
-        span = _span(ledger, found, engine, ask.month)
         balances = reconcile(ledger, found, engine, ask.month, None)
     return Facts(
         month=ask.month,
@@ -74,8 +75,8 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
         balances=balances,
         snapshot=found.id,
         as_of=found.as_of,
-        final_until=span.final_until,
-        charged_until=span.charged_until,
+        final_until=spans[ask.month].final_until,
+        charged_until=spans[ask.month].charged_until,
         budgets=_budgets(ledger, found, ask, lines),
         problems=sum(problem.count for problem in ledger.problems(found)),
     )
@@ -121,36 +122,37 @@ def _closed_lines(ledger: Ledger, close: Close | None) -> tuple[Line, ...] | Non
     return None if close is None else tuple(of_row(row) for row in closes.lines_of(ledger.database, close))
 
 
-def _is_known(ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str) -> bool:
-    """Return whether a month has charges from its first day on: part of a month is nothing to compare with."""
-    first = day_number(first_day(month))
-    rows = ledger.table("daily", snapshot, engine, days=range(first - 1, first + 33), columns=("day", "billing_period"))
-    mine = rows.filter(rows.billing_period == month)
-    least = engine.rows(mine.aggregate(day=mine.day.min()))[0]["day"]
-    return least is not None and least <= first
-
-
 @dataclass(frozen=True)
 class _Span:
-    final_until: date | None
-    charged_until: date | None
+    """The days of a month with charges: from which on, from which on provisional, and the day after the last."""
+
+    charged_from: date | None = None
+    final_until: date | None = None
+    charged_until: date | None = None
 
 
-def _span(ledger: Ledger, snapshot: Snapshot, engine: Engine, month: str) -> _Span:
-    """Return the day from which charges are provisional, and the day after the last charge."""
+def _is_known(span: _Span, month: str) -> bool:
+    """Return whether a month has charges from its first day on: part of a month is nothing to compare with."""
+    return span.charged_from is not None and span.charged_from <= first_day(month)
+
+
+def _spans(ledger: Ledger, snapshot: Snapshot, engine: Engine, months: Sequence[str]) -> dict[str, _Span]:
+    """Return the span of each month; months follow each other."""
     import ibis
 
-    first = day_number(first_day(month))
-    rows = ledger.table(
-        "daily", snapshot, engine, days=range(first - 1, first + 33), columns=("day", "billing_period", "status")
-    )
-    mine = rows.filter(rows.billing_period == month)
-    is_open = ibis.ifelse(mine.status == "provisional", mine.day, ibis.null("int32"))
-    row = engine.rows(mine.aggregate(open=is_open.min(), last=mine.day.max()))[0]
-    if row["last"] is None:
-        return _Span(None, None)
-    until = row["open"] if row["open"] is not None else row["last"] + 1
-    return _Span(date.fromordinal(_EPOCH + until), date.fromordinal(_EPOCH + row["last"] + 1))
+    days = range(day_number(first_day(months[0])) - 1, day_number(first_day(months[-1])) + 33)
+    rows = ledger.table("daily", snapshot, engine, days=days, columns=("day", "billing_period", "status"))
+    is_open = ibis.ifelse(rows.status == "provisional", rows.day, ibis.null("int32"))
+    sums = rows.group_by("billing_period").agg(first=rows.day.min(), open=is_open.min(), last=rows.day.max())
+    found = {month: _Span() for month in months}
+    for row in engine.rows(sums.filter(sums.billing_period.isin(list(months)))):
+        until = row["open"] if row["open"] is not None else row["last"] + 1
+        found[row["billing_period"]] = _Span(*(_day(number) for number in (row["first"], until, row["last"] + 1)))
+    return found
+
+
+def _day(number: int) -> date:
+    return date.fromordinal(_EPOCH + number)
 
 
 def _budgets(ledger: Ledger, snapshot: Snapshot, ask: Ask, lines: tuple[Line, ...]) -> dict[str, tuple[Budget, ...]]:
