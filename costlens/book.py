@@ -102,7 +102,7 @@ class Books:
         retold |= self._attribute(retold)
         self._daily(retold)
         booked.days_priced = len(reach.write)
-        booked.info = self._info(files)
+        booked.info = self._info(files, staged)
         return booked
 
     def retell(self, told: ir.Table) -> dict[str, Any]:
@@ -157,7 +157,10 @@ class Books:
         linked = ibis.union(*parts)
         return linked.filter(linked.parent.notnull())
 
-    def _info(self, files: dict[str, Any] | None) -> dict[str, Any]:
+    def _info(self, files: dict[str, Any] | None, staged: Staged) -> dict[str, Any]:
+        # What could not be read the last time that it was asked for, with what allows it: the dashboard says so.
+        before: dict[str, str] = self.before.get("missing", {})
+        missing = {view: remedy for view, remedy in before.items() if view not in staged.windows} | staged.missing
         mine = {
             "as_of": self.as_of,
             "prices": self.prices,
@@ -165,6 +168,7 @@ class Books:
             "code": self._code_states(),
             "shapes": self.shapes.version,
             "files": files if files is not None else self.before.get("files", {}),
+            "missing": missing,
         }
         return {
             **self.info,

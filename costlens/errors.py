@@ -66,6 +66,10 @@ class UsageError(CostLensError):
     """The command was asked for something that cannot be."""
 
 
+#: In a problem's reason before what would allow to read what was not read: a grant, a setting.
+NOT_READ = " was not read: "
+
+
 @dataclass(frozen=True)
 class Problem:
     """A row, file or view that could not be used: counted and shown, never dropped in silence.

@@ -13,7 +13,7 @@ from google.cloud import bigquery, bigquery_storage
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from costlens.connector import Reader, View
-from costlens.errors import Problem, SourceError, ViewUnavailable
+from costlens.errors import NOT_READ, Problem, SourceError, ViewUnavailable
 from costlens_bigquery.credentials import credentials
 from costlens_bigquery.failures import FAILURES, NotHere, lacking_column, translated
 from costlens_bigquery.settings import BigQuerySettings, region_name
@@ -76,7 +76,7 @@ class LiveReader(Reader):
         if len(failed) == len(regions):
             raise failed[regions[0]]
         for region, failure in failed.items():
-            reason = f"region {region} was not read: {failure.remedy}"
+            reason = f"region {region}{NOT_READ}{failure.remedy}"
             self._problems.append(Problem(self._settings.name, view.name, reason))
 
     def missing_columns(self) -> Sequence[Problem]:

@@ -88,8 +88,8 @@ class Books:
         estate = self.kept.get(("estate", snapshot.estate), lambda: self.ledger.estate(snapshot), lambda _: 1_000_000)
         return Desk(self, snapshot, estate)
 
-    def warm(self) -> None:
-        """Make the cubes of the newest snapshot, and what takes longest of its two newest months."""
+    def prepare(self) -> Desk:
+        """Make what the first page of the newest snapshot reads: the cubes of two months, and their reconciliations."""
         from costlens_dashboard.views.overview import balances
 
         desk = self.desk()
@@ -99,7 +99,7 @@ class Books:
             self.cube.files(desk.snapshot, desk.estate, first, first + 62)
         for month in newest:
             balances(desk, month, None)
-        self.cube.warm(desk.snapshot, desk.estate)
+        return desk
 
 
 @dataclass(frozen=True)
@@ -212,16 +212,22 @@ def open_books() -> Books:
         return _opened[key]
 
 
-def keep_warm(stop: threading.Event, seconds: float = 20.0) -> None:
-    """Until stopped, have the cubes of each new snapshot made before somebody asks; what fails is told by the page that needs it."""
+def keep_warm(stop: threading.Event, ready: threading.Event, seconds: float = 20.0) -> None:
+    """Until stopped, have the cubes of each new snapshot made before somebody asks; what fails is told by the page that needs it.
+
+    `ready` is set when the first page would find what it reads, or nothing could be made.
+    """
     warmed = None
     while True:
         try:
             books = open_books()
             if (newest := books.ledger.snapshot().id) != warmed:
-                books.warm()
+                desk = books.prepare()
+                ready.set()
+                books.cube.warm(desk.snapshot, desk.estate)
                 warmed = newest
         except (CostLensError, duckdb.Error, OSError):
             warmed = None
+        ready.set()
         if stop.wait(seconds):
             return

@@ -21,10 +21,25 @@ _GRID: dict[str, Any] = {"grid": True, "gridOpacity": 0.35, "domain": False, "ti
 _COMPACT = "replace(replace(format(datum.value, '~s'), 'G', 'B'), 'µ', 'u')"
 
 
-def draw(chart: Any, what: str, height: int | None = None) -> None:
-    """Draw a chart over the width there is."""
-    chart = chart.properties(height=height) if height else chart
-    st.altair_chart(chart.configure_view(strokeWidth=0), width="stretch", alt=plain(what))
+def draw(chart: Any, what: str, height: int | None = None, **rows: pd.DataFrame) -> None:
+    """Draw a chart of named rows over the width there is."""
+    spec = _spec(chart.properties(height=height) if height else chart)
+    st.vega_lite_chart(spec={**spec, "datasets": rows}, width="stretch", alt=plain(what))
+
+
+def _spec(chart: Any) -> dict[str, Any]:
+    """Return the Vega-Lite of a chart. `st.altair_chart` would have each validated anew, which takes longer than all else of it."""
+    return {**chart.to_dict(validate=False), "config": {"view": {"strokeWidth": 0}}}
+
+
+def _of(name: str) -> alt.Chart:
+    """Return a chart of rows that are given to `draw` by that name."""
+    return alt.Chart(alt.NamedData(name))
+
+
+def warm() -> None:
+    """Have Altair load what it loads for a first chart."""
+    _spec(_of("rows").mark_bar().encode(x=alt.X("cost:Q", axis=_money_axis()), y=alt.Y("name:N")))
 
 
 def _named(values: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
@@ -78,7 +93,7 @@ def stacked_days(
     rows["place"] = rows["name"].map(order)
     rows["open"] = False if open_from is None else rows["date"] >= pd.Timestamp(open_from)
     bars = (
-        alt.Chart(rows)
+        _of("rows")
         .mark_bar(size=max(3, min(22, 560 // max(rows["day"].nunique(), 1))))
         .encode(
             x=alt.X("date:T", title=None, axis=_days_axis(rows["day"])),
@@ -94,15 +109,15 @@ def stacked_days(
         )
     )
     if before is None or before.empty:
-        draw(bars, what, height)
+        draw(bars, what, height, rows=rows)
         return
     line = before.assign(date=pd.to_datetime([formats.as_date(day) for day in before["day"]]), series="period before")
     past = (
-        alt.Chart(line)
+        _of("before")
         .mark_line(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.8, interpolate="monotone")
         .encode(x="date:T", y="cost:Q", tooltip=[alt.Tooltip("cost:Q", title="Period before", format=",.2f")])
     )
-    draw(bars + past, what, height)
+    draw(bars + past, what, height, rows=rows, before=line)
 
 
 def bars(
@@ -118,7 +133,7 @@ def bars(
     rows = frame.copy()
     rows["label"] = [formats.short(cost) for cost in rows["cost"]]
     names = [str(name) for name in rows["name"]]
-    base = alt.Chart(rows).encode(
+    base = _of("rows").encode(
         y=alt.Y(
             "name:N",
             sort=names,
@@ -142,7 +157,7 @@ def bars(
         align="left", dx=7, color=palette.TOTAL, fontSize=12.5
     )
     layers += text.encode(x=alt.X("at:Q", axis=None), text="label:N")
-    draw(layers, what, per_row * len(rows) + 10)
+    draw(layers, what, per_row * len(rows) + 10, rows=rows)
 
 
 def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, what: str, currency: str) -> None:
@@ -167,7 +182,7 @@ def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, w
     frame.loc[frame["kind"] == "total", "from"] = floor if floor > 0 else 0.0
     names = [str(row["name"]) for row in rows]
     scale = alt.Scale(domain=[floor, high + (high - floor) * 0.14], zero=False, nice=False)
-    base = alt.Chart(frame).encode(
+    base = _of("rows").encode(
         y=alt.Y(
             "name:N", sort=names, title=None, axis=alt.Axis(labelLimit=190, ticks=False, domain=False, labelPadding=8)
         )
@@ -182,7 +197,7 @@ def waterfall(steps: Sequence[tuple[str, float]], before: float, after: float, w
     text = base.mark_text(align="left", dx=7, color=palette.TOTAL, fontSize=12.5).encode(
         x=alt.X("end:Q", axis=None, scale=scale), text="label:N"
     )
-    draw(marks + text, what, 34 * len(rows) + 10)
+    draw(marks + text, what, 34 * len(rows) + 10, rows=frame)
 
 
 def _hour_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +211,7 @@ def pool_hours(frame: pd.DataFrame, what: str) -> None:
     colours = {"own": palette.CATEGORIES["query"], "idle": palette.CATEGORIES["idle"], **palette.CAUSES}
     rows["place"] = rows["name"].map({name: place for place, name in enumerate(names)})
     chart = (
-        alt.Chart(rows)
+        _of("rows")
         .mark_bar(binSpacing=0, size=max(1.0, min(10.0, 700 / max(rows["hour"].nunique(), 1))))
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=8)),
@@ -210,7 +225,7 @@ def pool_hours(frame: pd.DataFrame, what: str) -> None:
             ],
         )
     )
-    draw(chart, what, 240)
+    draw(chart, what, 240, rows=rows)
 
 
 def utilisation(frame: pd.DataFrame, what: str) -> None:
@@ -225,7 +240,7 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
     days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     cells["day"] = [days[number] for number in cells["weekday"]]
     chart = (
-        alt.Chart(cells)
+        _of("rows")
         .mark_rect(cornerRadius=2, stroke="transparent", strokeWidth=1)
         .encode(
             x=alt.X("clock:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False, domain=False)),
@@ -233,7 +248,7 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
             color=alt.Color(
                 "used:Q",
                 scale=alt.Scale(domain=[0, 1], scheme="viridis"),
-                legend=alt.Legend(title="used", format="%", orient="top", gradientLength=160, tickCount=3),
+                legend=alt.Legend(title=None, format="%", orient="top", gradientLength=160, tickCount=3),
             ),
             tooltip=[
                 alt.Tooltip("day:N", title="Day"),
@@ -243,13 +258,14 @@ def utilisation(frame: pd.DataFrame, what: str) -> None:
             ],
         )
     )
-    draw(chart, what, 280)
+    # A step a weekday: within a fixed height the legend takes what the labels need.
+    draw(chart.properties(height=alt.Step(24)), what, rows=cells)
 
 
 def hourly_line(frame: pd.DataFrame, column: str, what: str) -> None:
     """Draw one number by hour."""
     chart = (
-        alt.Chart(_hour_rows(frame))
+        _of("rows")
         .mark_bar(color=palette.COLOURS[5], size=max(1.0, min(8.0, 300 / max(len(frame), 1))))
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=6)),
@@ -260,7 +276,7 @@ def hourly_line(frame: pd.DataFrame, column: str, what: str) -> None:
             ],
         )
     )
-    draw(chart, what, 220)
+    draw(chart, what, 220, rows=_hour_rows(frame))
 
 
 def runs(frame: pd.DataFrame, what: str) -> None:
@@ -273,7 +289,7 @@ def runs(frame: pd.DataFrame, what: str) -> None:
     colours = {"success": "#0072B2", "failed": palette.RISE, "cancelled": "#A6951F"}
     marks = {"success": "circle", "failed": "cross", "cancelled": "diamond"}
     points = (
-        alt.Chart(rows)
+        _of("rows")
         .mark_point(filled=True, size=46, opacity=0.75)
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, grid=False, tickCount=8)),
@@ -291,7 +307,7 @@ def runs(frame: pd.DataFrame, what: str) -> None:
             ],
         )
     )
-    draw(points, what, 200)
+    draw(points, what, 200, rows=rows)
 
 
 def stacked_months(frame: pd.DataFrame, names: Sequence[str], colours: Mapping[str, str], what: str) -> None:
@@ -300,7 +316,7 @@ def stacked_months(frame: pd.DataFrame, names: Sequence[str], colours: Mapping[s
     order = [formats.month(month)[:3] + " " + month[2:4] for month in sorted(frame["month"].unique())]
     rows["place"] = rows["name"].map({name: place for place, name in enumerate(names)})
     chart = (
-        alt.Chart(rows)
+        _of("rows")
         .mark_bar()
         .encode(
             x=alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False)),
@@ -314,34 +330,33 @@ def stacked_months(frame: pd.DataFrame, names: Sequence[str], colours: Mapping[s
             ],
         )
     )
-    draw(chart, what, 280)
+    draw(chart, what, 280, rows=rows)
 
 
-def band(frame: pd.DataFrame, expected: Mapping[str, float], first: date, last: date, what: str) -> None:
-    """Draw day, cost as a line, the expected band over the days of an anomaly, and its days as points."""
-    rows = frame.assign(date=pd.to_datetime([formats.as_date(day) for day in frame["day"]]))
+def band(rows: pd.DataFrame, first: date, last: date, what: str) -> None:
+    """Draw day, cost as a line over the band low to high and the dashed line of what was expected; an anomaly's days as points.
+
+    Days without a band have NaN there.
+    """
+    rows = rows.assign(date=pd.to_datetime([formats.as_date(day) for day in rows["day"]]))
     rows["odd"] = (rows["date"] >= pd.Timestamp(first)) & (rows["date"] <= pd.Timestamp(last))
-    half = pd.Timedelta(hours=12)
-    area = pd.DataFrame([{**expected, "from": pd.Timestamp(first) - half, "to": pd.Timestamp(last) + half}])
     x = alt.X("date:T", title=None, axis=_days_axis(rows["day"]))
-    base = alt.Chart(rows)
-    shade = (
-        alt.Chart(area)
-        .mark_rect(color=palette.BAND, opacity=0.35)
-        .encode(x=alt.X("from:T", title=None), x2="to:T", y=alt.Y("low:Q", axis=_money_axis()), y2="high:Q")
+    base = _of("rows").encode(x=x)
+    judged = base.transform_filter("isValid(datum.high)")
+    shade = judged.mark_area(color=palette.BAND, opacity=0.35, interpolate="step").encode(
+        y=alt.Y("low:Q", title=None, axis=_money_axis()), y2="high:Q"
     )
-    middle = (
-        alt.Chart(area)
-        .mark_rule(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.6)
-        .encode(x="from:T", x2="to:T", y="expected:Q")
+    middle = judged.mark_line(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.6, interpolate="step").encode(
+        y="expected:Q"
     )
-    tips = [alt.Tooltip("date:T", title="Day", format="%-d %b %Y"), alt.Tooltip("cost:Q", title="Cost", format=",.2f")]
-    line = base.mark_line(color=palette.FALL, strokeWidth=2).encode(
-        x=x, y=alt.Y("cost:Q", axis=_money_axis()), tooltip=tips
-    )
+    tips = [
+        alt.Tooltip("date:T", title="Day", format="%-d %b %Y"),
+        *(alt.Tooltip(f"{name}:Q", title=name.capitalize(), format=",.2f") for name in ("cost", "low", "high")),
+    ]
+    line = base.mark_line(color=palette.FALL, strokeWidth=2).encode(y="cost:Q", tooltip=tips)
     points = (
         base.transform_filter("datum.odd")
         .mark_point(filled=True, size=80, color=palette.RISE)
-        .encode(x="date:T", y="cost:Q", tooltip=tips)
+        .encode(y="cost:Q", tooltip=tips)
     )
-    draw(shade + middle + line + points, what, 260)
+    draw(shade + middle + line + points, what, 260, rows=rows)

@@ -13,7 +13,6 @@ import time
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import ibis
@@ -25,9 +24,6 @@ from costlens.ledger.lake import Selection
 from costlens.model import DAILY, Column, Table
 from costlens.reading import with_team
 from costlens_dashboard.formats import as_date
-
-if TYPE_CHECKING:
-    pass
 
 KEYS = (
     *("source", "day", "billing_period", "currency", "category", "service", "cause", "pool", "asset"),
@@ -60,15 +56,20 @@ class Cube:
         self._ledger = ledger
         self._folder = _folder(ledger)
         self._making = threading.Lock()
+        self._days: dict[int, dict[str, list[int]]] = {}
 
     def days(self, snapshot: Snapshot) -> dict[str, list[int]]:
         """Return the days that have rows by calendar month, known from the log alone."""
         version = snapshot.versions.get("daily")
-        files = () if version is None else self._ledger.lake.select("daily", version, Selection())
-        found: defaultdict[str, set[int]] = defaultdict(set)
-        for file in files:
-            found[as_date(file.day).isoformat()[:7]].add(file.day)
-        return {month: sorted(found[month]) for month in sorted(found)}
+        if version is None:
+            return {}
+        if version not in self._days:
+            days = {file.day for file in self._ledger.lake.select("daily", version, Selection())}
+            found: defaultdict[str, list[int]] = defaultdict(list)
+            for day in sorted(days):
+                found[as_date(day).isoformat()[:7]].append(day)
+            self._days = {version: dict(found)}  # each page asks several times, nearly always of the newest
+        return self._days[version]
 
     def files(self, snapshot: Snapshot, estate: Estate, since: int, until: int) -> list[Path]:
         """Return the files that hold the days of [since, until), made first where they are missing, one at a time."""

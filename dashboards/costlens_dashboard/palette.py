@@ -15,21 +15,23 @@ NEUTRAL, NOBODY = "#9AA5B1", "#6B7785"
 RISE, FALL, TOTAL = "#D55E00", "#0072B2", "#7A8794"
 BAND = "#9AA5B1"
 
+#: What stands in one chart with another is told apart by each kind of colour vision (tests/dashboard/test_palette.py).
 CATEGORIES = {
     "query": "#0072B2",
     "idle": "#E69F00",
     "storage": "#009E73",
-    "serverless": "#CC79A7",
-    "ingest": "#56B4E9",
-    "overhead": "#8C6BB1",
+    "serverless": "#7E39E6",
+    "ingest": "#A6A653",
+    "overhead": "#E6CAA1",
     "acceleration": "#D55E00",
-    "transfer": "#44AA99",
-    "ai": "#B0417A",
-    "other": "#A6951F",
+    "transfer": "#A1AEE6",
+    "ai": "#594C16",
+    "other": "#802080",
     "adjustment": NOBODY,
 }
-PURPOSES = {"build": "#0072B2", "test": "#A6951F", "read": "#56B4E9", "maintenance": "#8C6BB1"}
-CAUSES = {"suspend tail": "#E69F00", "minimum": "#D55E00", "gap": "#CC79A7", "no query": "#8C6BB1"}
+PURPOSES = {"build": "#73E6E6", "test": "#A1E639", "read": "#3E5459", "maintenance": "#A6749C"}
+#: Idle's causes: tones of idle's own orange, and what no query explains apart from them.
+CAUSES = {"suspend tail": "#B86F00", "minimum": "#7A3B00", "gap": "#F5CE7A", "no query": "#39E6E6"}
 #: Names that are nobody's: tones without a colour, apart in lightness.
 GREY = {
     "(idle)": "#C4B596",

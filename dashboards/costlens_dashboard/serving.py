@@ -41,6 +41,10 @@ THEME: dict[str, Any] = {
 }
 
 
+#: Longest that a start waits for what the first page reads; a page that is asked for before waits itself.
+READY_SECONDS = 15.0
+
+
 def options(address: str, port: int, browser: bool) -> dict[str, Any]:
     """Return Streamlit's options."""
     plain: dict[str, Any] = {
@@ -79,20 +83,22 @@ def serve(settings: Settings, address: str, port: int, browser: bool) -> None:
         secrets_singleton.merge_programmatic_secrets(secrets_of(settings.login))
     script = str(Path(__file__).parent / "app.py")
     shown = "localhost" if address in ("127.0.0.1", "::1", "0.0.0.0") else address  # noqa: S104
-    print(f"CostLens dashboard: http://{shown}:{port}  (stop with Ctrl-C)", flush=True)
-    stop = threading.Event()
-    warming = threading.Thread(target=_warm, args=(stop,), name="costlens-warm", daemon=True)
+    stop, ready = threading.Event(), threading.Event()
+    warming = threading.Thread(target=_warm, args=(stop, ready), name="costlens-warm", daemon=True)
     warming.start()
+    ready.wait(READY_SECONDS)
+    print(f"CostLens dashboard: http://{shown}:{port}  (stop with Ctrl-C)", flush=True)
     try:
         bootstrap.run(script, False, [], given)
     finally:
         stop.set()
 
 
-def _warm(stop: threading.Event) -> None:
+def _warm(stop: threading.Event, ready: threading.Event) -> None:
     """Load what pages need, then keep the cubes of the newest snapshot ready: the first page waits for neither."""
-    from costlens_dashboard import books, frame
+    from costlens_dashboard import books, charts, frame
 
     for entry in frame.PAGES:
         import_module(f"costlens_dashboard.views.{entry.name}")
-    books.keep_warm(stop)
+    charts.warm()
+    books.keep_warm(stop, ready)

@@ -83,8 +83,8 @@ def view_of(desk: Desk, reader: Reader) -> View | None:
 
 
 def _currencies(desk: Desk, every: Scope) -> tuple[str, ...]:
-    """Return the currencies of the newest two months, dearest first."""
-    recent = replace(every, since=max(every.since, every.until - 62), currency=ANY)
+    """Return the currencies of the newest days, dearest first: whatever the first page reads anyway."""
+    recent = replace(every, since=max(every.since, every.until - 28), currency=ANY)
     found = tuple(str(currency) for currency in desk.ask(spend.currencies, recent)["currency"])
     return found or ("USD",)
 

@@ -19,6 +19,11 @@ def plain(value: object, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def said(value: object) -> str | None:
+    """Return a text of a frame, None where there is none: frames write that as None, NaN or nothing."""
+    return value if isinstance(value, str) and value else None
+
+
 def md(value: object, longest: int = _LONGEST) -> str:
     """Return a value so that Markdown shows it as it is: the only way a warehouse's text may get into Markdown."""
     return _ADDRESS.sub("\\1\u2060", _SPECIAL.sub(r"\\\1", plain(value, longest)))

@@ -23,11 +23,13 @@ class Option:
 
 
 def options(pool: Mapping[str, Any]) -> list[Option]:
-    """Return other settings of a pool with `cost` (own and idle), `idle`, `units`, `size` and the sums of `questions.pools.intervals`.
+    """Return cheaper settings of a pool with `own`, `idle`, `units`, `size` and the columns of `questions.pools.intervals`.
 
-    The pool's real running time is what was metered over its size's rate. A setting's cost is the real one times the running
+    A warehouse's real running time is what was metered over its size's rate. A setting's cost is the real one times the running
     time that it would have had over the one that the same model gives for what was metered.
     """
+    if pool.get("kind") == "reservation":
+        return _reservation(pool)
     size, units = pool.get("size"), float(pool.get("units") or 0)
     if size not in _SIZES or units <= 0:
         return []
@@ -45,6 +47,21 @@ def options(pool: Mapping[str, Any]) -> list[Option]:
         words = "idle at half the rate; statements that take twice as long at half the rate cost the same"
         found.append(Option(f"size {smaller}", paid - idle / 2, idle / 2, words))
     return sorted(found, key=lambda option: -option.saved)
+
+
+def _reservation(pool: Mapping[str, Any]) -> list[Option]:
+    """Return what autoscaled slots alone would have cost, without a baseline.
+
+    BigQuery takes slots as queries need them and keeps them a minute at least: what was used, times the time that slots would
+    have been held over the time that something ran. At the rate paid now; a commitment's slot is cheaper than an autoscaled one.
+    """
+    own, paid, ran = float(pool["own"]), float(pool["own"]) + float(pool["idle"]), float(pool["ran"])
+    held = ran + float(pool[f"s{MINIMUM_SECONDS}"]) + _minimum(pool, MINIMUM_SECONDS)
+    cost = own * held / ran if ran > 0 else paid
+    if cost >= paid * 0.99:
+        return []
+    words = f"used slots, kept {held / ran:,.2f} times as long for the minute after; at today's rate, commitments aside"
+    return [Option("no baseline, autoscaled", cost, paid - cost, words)]
 
 
 def _minimum(pool: Mapping[str, Any], limit: int) -> float:

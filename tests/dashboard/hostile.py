@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from costlens.anomaly import store
-from costlens.errors import Problem
+from costlens.errors import NOT_READ, Problem
 from costlens.estate import Asset, Estate, Ownership, Team
 from costlens.ledger import Ledger
 from costlens.model import TABLES
@@ -64,7 +64,9 @@ def make(folder: Path) -> Path:
                 days = {(row["day"] - date(1970, 1, 1)).days for row in table}
                 writer.replace(name, "shop", days, _arrow(name, table))
             problems = [Problem("shop", text, text, text) for text in EVIL]
-            writer.commit(AS_OF, info={"types": {"shop": "snowflake"}}, estate=estate, problems=problems)
+            problems += [Problem("shop", text, f"{text}{NOT_READ}{text}") for text in EVIL]
+            info = {"types": {"shop": "snowflake"}, "sources": {"shop": {"missing": {text: text for text in EVIL}}}}
+            writer.commit(AS_OF, info=info, estate=estate, problems=problems)
         _anomalies(ledger, assets)
     return folder / "costlens.yml"
 

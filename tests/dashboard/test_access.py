@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from costlens.ledger import Ledger
 from costlens.settings.dashboard import Login
 from costlens_dashboard import access, formats, palette
 from costlens_dashboard.frame import PAGES
 from costlens_dashboard.scope import compared, of_month
+from costlens_dashboard.text import md
 
 from .conftest import Open
 
@@ -67,11 +70,36 @@ def test_a_member_sees_own_money_only(
     assert not app.exception
     shown = "\n".join(str(e.value) for e in (*app.title, *app.markdown, *app.caption, *app.metric))
     frames = "\n".join(frame.value.to_csv() for frame in app.dataframe if len(frame.value))
-    if page != "data":  # freshness and problems name no money
-        for name in ("payments/settlements", "catalog/fresh_recs", "DBT_PROD_SVC", "ALEX.MORENO"):
-            assert name not in shown, name
-            assert name not in frames, name
-        assert "payments" not in shown
+    with Ledger.open(f"{home}/.costlens/lake", f"sqlite:///{home}/.costlens/costlens.db") as ledger:
+        owned = ledger.estate(ledger.snapshot()).ownership
+    theirs = {own.asset for own in owned} - {own.asset for own in owned if own.team == "growth"}
+    assert len(theirs) > 20
+    for name in (*theirs, "DBT_PROD_SVC", "ALEX.MORENO"):
+        assert not re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", frames), name
+        assert md(name) not in shown, name
+    assert "payments" not in shown
+
+
+def test_a_member_sees_of_pools_what_the_teams_queries_used(
+    show: Open, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = access.Reader("bo@growth.example", frozenset({"growth"}))
+    monkeypatch.setattr("costlens_dashboard.frame.reader_of", lambda *_: reader)
+    app = show(demo, "pools")
+    (frame,) = [frame.value for frame in app.dataframe]
+    assert set(frame.columns) == {"pool", "source", "own", "queries"}
+
+
+def test_hidden_users_are_not_in_what_is_unattributed(show: Open, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def frames(*, hides: bool) -> str:
+        reader = access.Reader("ann@platform.example", None, hides_users=hides)
+        monkeypatch.setattr("costlens_dashboard.frame.reader_of", lambda *_: reader)
+        return "\n".join(frame.value.to_csv() for frame in show(demo, "unattributed").dataframe)
+
+    users = {"LOOKER_SVC", "ALEX.MORENO", "PRIYA.NAIR", "a user"}
+    told = {user for user in users if user in frames(hides=False)}
+    assert told - {"a user"}, "somebody to hide"
+    assert {user for user in users if user in frames(hides=True)} == {"a user"}
 
 
 def test_a_page_asks_who_one_is(show: Open, demo: Path, tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def test_every_page_shows_hostile_names(show: Open, config: Path, page: str) -> 
         assert not re.search(r"(?<!\\)\]\(", text), "nor a link"
 
 
+def test_what_was_not_read_is_told_from_rows_that_were_no_use(show: Open, config: Path) -> None:
+    app = show(config, "data")
+    unread, problems = (
+        next(frame.value for frame in app.dataframe if set(columns) <= set(frame.value.columns))
+        for columns in (("view", "remedy"), ("reason", "sample"))
+    )
+    assert len(unread) == 2 * len(hostile.EVIL), "views, and regions of views"
+    assert len(problems) == len(hostile.EVIL)
+    assert next(metric.value for metric in app.metric if metric.label == "Not read") == str(len(unread))
+
+
 def test_nothing_of_it_runs_in_a_browser(config: Path) -> None:
     with served(config) as base, sync_playwright() as playwright:
         window = Browser(playwright, base)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fakesnow import server as fakesnow_server  # now: once it ran, the name is its module's
 
 from costlens.commands import main
+from costlens.ledger import Ledger
 from costlens.sync import Request, sync
 from costlens.windows import gaps_of
 from costlens_snowflake import Snowflake
@@ -126,6 +127,10 @@ def test_without_a_grant_the_best_source_left_is_used_and_the_grant_is_told(
     assert done.exit_code == 0, done.output
     assert "views not read:" in done.stdout
     assert all(name in done.stdout for name in gone)
+    with Ledger.open(str(tmp_path / "live" / "lake"), f"sqlite:///{tmp_path / 'live' / 'costlens.db'}") as ledger:
+        missing = ledger.snapshot().info["sources"]["prod"]["missing"]
+    assert set(gone) <= set(missing)
+    assert "grant database role" in missing["query_attribution_history"]
     assert "grant database role snowflake.usage_viewer to role READERS" in run(live, "check").stdout
     shutil.copytree(export, tmp_path / "less")
     for name in gone:

@@ -61,20 +61,21 @@ def queue(queries: ir.Table, source: str, pool: str) -> ir.Table:
 
 
 def intervals(queries: ir.Table, suspends: tuple[int, ...]) -> ir.Table:
-    """Return a row per pool: seconds that something ran, and how long the pool would run with each auto-suspend (`s60`, …).
+    """Return a row per pool: its kind, seconds that something ran, how long it would idle with each auto-suspend (`s60`, …), starts.
 
     A pool that has nothing to do for longer than its auto-suspend stops after it and starts anew, for 60 s at least: what
     Snowflake bills. One cluster is assumed.
     """
     rows = queries.filter(
-        queries.pool_id.notnull() & (queries.pool_kind == "standard") & (queries.execution_ms > 0)
-    ).select("source", "pool", "started_at", "ended_at")
+        queries.pool_id.notnull() & queries.pool_kind.isin(["standard", "reservation"]) & (queries.execution_ms > 0)
+    ).select("source", "pool", "pool_kind", "started_at", "ended_at")
     order = ibis.window(group_by=["source", "pool"], order_by=["started_at", "ended_at"], preceding=(None, 1))
     rows = rows.mutate(before=rows.ended_at.max().over(order))
     gap = ibis.ifelse(rows.before.isnull(), None, (rows.started_at - rows.before) / float(SECOND))
     grown = (rows.ended_at - ibis.ifelse(rows.before > rows.started_at, rows.before, rows.started_at)) / float(SECOND)
     rows = rows.mutate(gap=ibis.ifelse(gap > 0, gap, 0.0), ran=ibis.ifelse(grown > 0, grown, 0.0))
     return rows.group_by("source", "pool").agg(
+        kind=rows.pool_kind.max(),
         ran=rows.ran.sum(),
         **{f"s{limit}": ibis.ifelse(rows.gap > limit, float(limit), rows.gap).sum() for limit in suspends},
         **{f"n{limit}": ibis.ifelse((rows.gap > limit) | rows.before.isnull(), 1, 0).sum() for limit in suspends},
@@ -82,8 +83,8 @@ def intervals(queries: ir.Table, suspends: tuple[int, ...]) -> ir.Table:
 
 
 def metered(metering: ir.Table, queries: ir.Table) -> ir.Table:
-    """Return a row per pool: units metered, and the size its queries ran on longest."""
-    rows = metering.filter(metering.unit == "credits")
+    """Return a row per pool: units metered (credits, slot-hours), and the size its queries ran on longest."""
+    rows = metering.filter(metering.unit.isin(["credits", "slot-hours"]))
     units = rows.group_by("source", "pool").agg(units=rows.units.sum(), hours=rows.hour.nunique())
     sizes = queries.filter(queries.pool_size.notnull() & queries.pool.notnull())
     sizes = sizes.group_by("source", "pool", "pool_size").agg(seconds=sizes.execution_ms.sum())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from costlens.anomaly.decompose import COLUMNS
+from costlens.anomaly.ledger_series import LEFT_OUT, SHARED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,13 +18,14 @@ _SUMS = ("units", "cost", "queries", "seconds", "bytes")
 def of(rows: ir.Table, kind: str, key: str) -> ir.Table:
     """Return the rows, with team, that a series of a kind is made of."""
     if kind == "unattributed":
-        return rows.filter(rows.asset.isnull() & rows.team.isnull() & (rows.category == "query"))
+        return rows.filter(rows.asset.isnull() & rows.team.isnull() & rows.category.notin(list(SHARED)))
     return rows.filter(rows[kind] == key)
 
 
 def by_day(rows: ir.Table, kind: str, key: str) -> ir.Table:
-    """Return day, cost."""
+    """Return day, cost: of what a series is made of, what says how the bill was reckoned left out."""
     mine = of(rows, kind, key)
+    mine = mine.filter(mine.category.notin(list(LEFT_OUT)))
     return mine.group_by("day").agg(cost=mine.cost.sum()).order_by("day")
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+#: Microseconds within which the same statement of the same user is another try.
+RETRY_WITHIN = 3_600_000_000
+
+
 def use(rows: ir.Table) -> ir.Table:
     """Return a row per asset: what builds, tests and keeping it cost, and how often it was built and read."""
     zero = ibis.literal(0).cast("decimal(38, 12)")
@@ -45,16 +49,37 @@ def testing(rows: ir.Table) -> ir.Table:
 
 
 def failed(asked: ir.Table, charges: ir.Table, told: ir.Table) -> ir.Table:
-    """Return asset, team, shape, cost and counts of statements that failed, and how many of the shape succeeded."""
+    """Return a row per asset and team with statements that failed: their cost, how many failed, how many ran of their shapes,
+    how many were tried again within an hour (the next of their shape by the same user), and how many of these went well.
+    """
     told = told.select("subject_id", "asset", "team", "share")
     paid = charges.group_by("query_id").agg(cost=charges.cost.sum())
-    rows = asked.inner_join(told, asked.query_id == told.subject_id).inner_join(paid, "query_id")
+    rows = _next(asked)
+    rows = rows.inner_join(told, rows.query_id == told.subject_id)
+    rows = rows.left_join(paid, "query_id")
     fails = rows.status == "failed"
-    cost = rows.cost.cast("float64") * rows.share
-    grouped = rows.group_by("asset", "team", "shape").agg(
+    again = fails & (rows.next_at - rows.started_at <= RETRY_WITHIN)
+    cost = rows.cost.fill_null(0).cast("float64") * rows.share
+    grouped = rows.group_by("asset", "team").agg(
         cost=ibis.ifelse(fails, cost, 0.0).sum(),
         failed=ibis.ifelse(fails, 1, 0).sum(),
         ran=rows.count(),
-        user=rows.user.max(),
+        retried=ibis.ifelse(again, 1, 0).sum(),
+        recovered=ibis.ifelse(again & (rows.next_status == "success"), 1, 0).sum(),
     )
-    return grouped.filter((grouped.failed > 0) & (grouped.cost > 0)).order_by(ibis.desc("cost")).limit(300)
+    return grouped.filter((grouped.failed > 0) & (grouped.cost > 0)).order_by(ibis.desc("cost"), "asset").limit(300)
+
+
+def _next(asked: ir.Table) -> ir.Table:
+    """Return the queries of shapes that failed at least once, with when the next of shape and user began and how it ended."""
+    rows = asked.filter(asked["shape"].notnull()).select("query_id", "source", "shape", "user", "started_at", "status")
+    bad = rows.filter(rows.status == "failed").select("source", "shape").distinct()
+    rows = rows.semi_join(bad, ["source", "shape"])
+    order = ibis.window(group_by=["source", "shape", "user"], order_by=["started_at", "query_id"])
+    return rows.select(
+        "query_id",
+        "started_at",
+        "status",
+        next_at=rows.started_at.lead().over(order),
+        next_status=rows.status.lead().over(order),
+    )

@@ -11,10 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from costlens.anomaly import store
+from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.decompose import DRIVERS, MEANINGS, decompose
+from costlens.anomaly.detector import judge
 from costlens.engine import Engine
 from costlens.errors import CostLensError
 from costlens.reading import with_team
+from costlens.settings.anomalies import Settings
 from costlens_dashboard import charts, formats, links
 from costlens_dashboard.cube import MEMORY
 from costlens_dashboard.frame import nothing
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Days before an anomaly that it is drawn and decomposed with.
 BEFORE = 28
+BAND = ("low", "expected", "high")
 SNOOZES = {"a day": 1, "a week": 7, "a month": 30}
 COLUMNS = (
     Column("key", "What", width="medium"),
@@ -140,13 +144,33 @@ def _band(view: View, one: store.Anomaly) -> None:
         st.caption("Its days are not in this snapshot any more.")
         return
     days = (one.last_day - one.first_day).days + 1
-    band = {name: float(getattr(one, name)) / days for name in ("low", "expected", "high")}
-    st.caption(
-        md(
-            f"Cost by day; the band is what was expected of its days: {formats.money(band['low'])} to {formats.money(band['high'])}"
-        )
-    )
-    charts.band(frame, band, one.first_day, one.last_day, f"Cost of {one.key} by day")
+    told = {name: float(getattr(one, name)) / days for name in BAND}
+    first, last = formats.as_day(one.first_day), formats.as_day(one.last_day)
+    is_odd = frame["day"].between(first, last)
+    rows = frame.assign(**{name: is_odd.map({True: value, False: None}).astype(float) for name, value in told.items()})
+    if on_cube:  # what was expected of each other day, judged as the detector judges it
+        rows = rows.set_index("day").combine_first(_expected(view, one, scope)[list(BAND)]).reset_index()
+        rows = rows[rows["day"].isin(frame["day"])]
+    words = f"the band is what was expected: {formats.money(told['low'])} to {formats.money(told['high'])} on its days"
+    st.caption(md(f"Cost by day; {words}"))
+    charts.band(rows, one.first_day, one.last_day, f"Cost of {one.key} by day")
+
+
+def _expected(view: View, one: store.Anomaly, shown: Scope) -> pd.DataFrame:
+    """Return the detector's band of each day that is shown, indexed by day, learnt from the series' days before."""
+    settings = view.desk.books.config.section(Settings)
+
+    def make() -> pd.DataFrame:
+        scope = shown.with_(since=max(view.first, shown.since - settings.days))
+        frame = view.desk.ask(series.by_day, scope, one.kind, one.key).set_index("day")["cost"]
+        days = pd.RangeIndex(scope.since, min(shown.until, view.complete_until), name="day")
+        costs = frame.reindex(days, fill_value=0.0).to_numpy(float)
+        told = judge(costs[None, :], scope.since, Tuning().sensitive(settings.sensitivity))
+        bands = pd.DataFrame({name: getattr(told, name)[0] for name in BAND}, index=days)
+        return bands[bands.index >= shown.since]
+
+    made: pd.DataFrame = view.desk.keep(("expected", one.id, one.revision), make, 10_000)
+    return made
 
 
 def _why(view: View, one: store.Anomaly) -> None:

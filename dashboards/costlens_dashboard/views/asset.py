@@ -13,7 +13,7 @@ from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import assets, statements
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
-from costlens_dashboard.text import md, plain
+from costlens_dashboard.text import md, plain, said
 from costlens_dashboard.views.assets import frame_of
 from costlens_dashboard.views.queries import draw_queries, draw_shapes
 
@@ -87,11 +87,12 @@ def _figures(view: View, row: Any) -> None:
             border=True,
             height="stretch",
         )
-    said = [f"Team {row['team']}" if row["team"] else "No team"]
+    team = said(row["team"])
+    told = [f"Team {team}" if team else "No team"]
     known = next((asset for asset in view.desk.estate.assets if asset.key == row["asset"]), None)
     if known is not None:
-        said += [known.kind, *known.relations, *known.tags, *([known.path] if known.path else [])]
-    st.caption(md(" · ".join(said), 400))
+        told += [known.kind, *known.relations, *known.tags, *([known.path] if known.path else [])]
+    st.caption(md(" · ".join(told), 400))
 
 
 def _per_run(row: Any, currency: str) -> str | None:
@@ -140,6 +141,8 @@ def _neighbours(view: View, frame: pd.DataFrame, asset: str) -> None:
     rows = pd.DataFrame(
         [(name, "upstream") for name in up] + [(name, "downstream") for name in down], columns=["asset", "direction"]
     )
+    if view.reader.teams is not None:  # other teams' assets are not for this reader, not even by name
+        rows = rows[rows["asset"].isin(set(frame["asset"]))]
     costs = frame[["asset", "team", "cost", "reads"]]
     rows = rows.merge(costs, on="asset", how="left").sort_values("cost", ascending=False)
     table(

@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from costlens.errors import Problem
+from costlens.errors import NOT_READ, Problem
 from costlens.ledger import jobs
 from costlens.ledger.lake import Selection
 from costlens_dashboard import formats
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
 
-_GRANT_WORDS = ("grant", "may not be read", "permission", "privilege", "role")
 DEEP = ":deep"
 FEEDS = (
     Column("source", "Source"),
@@ -38,6 +37,11 @@ STORED = (
     Column("days", "Days", "count"),
     Column("rows", "Rows", "count"),
 )
+UNREAD = (
+    Column("source", "Source"),
+    Column("view", "View", width="medium"),
+    Column("remedy", "What allows it", width="large"),
+)
 PROBLEMS = (
     Column("source", "Source"),
     Column("table", "Table"),
@@ -57,48 +61,64 @@ def draw(view: View) -> str | None:
     """Draw the page."""
     snapshot, ledger = view.desk.snapshot, view.desk.ledger
     problems = [one for one in ledger.problems(snapshot) if view.scope.source in (None, one.source)]
-    grants = [one for one in problems if _is_grant(one)]
+    unread = _unread(view, problems)
     feeds = _feeds(view)
     cells = st.columns(4, gap="small")
     last = formats.as_date(view.complete_until - 1)
     cells[0].metric("Complete until", formats.day(last), border=True, height="stretch")
     cells[1].metric("Last sync, UTC", f"{snapshot.at:%-d %b, %H:%M}", border=True, height="stretch")
     cells[2].metric("Problems", formats.count(len(problems)), border=True, height="stretch")
-    cells[3].metric("Missing grants", formats.count(len(grants)), border=True, height="stretch")
+    cells[3].metric("Not read", formats.count(len(unread)), border=True, height="stretch", help="Views and regions.")
     st.subheader("Freshness", anchor=False)
     table(feeds, FEEDS, name="freshness", rows=14, search=("source", "feed"), empty="No view was read yet.")
-    st.subheader("Service", anchor="service")
-    table(
-        _jobs(view), JOBS, name="jobs", rows=10, empty="No service has run on this ledger: `costlens serve` starts one."
-    )
-    st.subheader("Missing grants", anchor="grants")
-    _problems(
-        grants,
-        "grants",
-        "No grant is missing, as far as the last sync could tell. `costlens check` asks the warehouse itself.",
-    )
-    st.subheader("Problems", anchor="problems")
-    others = [one for one in problems if not _is_grant(one)]
-    _problems(others, "problems", "Every row was read.")
-    waiting = len(ledger.dirty())
-    if waiting:
-        st.caption(f"{waiting:,} days wait for the next sync to be priced again.")
+    if view.reader.teams is None:  # messages and samples name what is other teams'
+        _service(view, problems, unread)
     st.subheader("What is stored", anchor=False)
     stored = view.desk.keep(("stored", view.scope.source), lambda: _stored(view))
     table(stored, STORED, name="tables", rows=16, search=("source", "table"))
     st.subheader("Last syncs", anchor=False)
     rows = [{c.name: getattr(one, c.name) for c in SYNCS} for one in reversed(ledger.snapshots())]
     table(pd.DataFrame(rows), SYNCS, name="syncs", rows=8)
-    if view.desk.estate.conflicts:
+    if view.desk.estate.conflicts and view.reader.teams is None:
         st.subheader("Conflicts of ownership", anchor=False)
         frame = pd.DataFrame({"text": list(view.desk.estate.conflicts)})
         table(frame, (Column("text", "What is claimed", width="large"),), name="conflicts", rows=8)
     return None
 
 
-def _is_grant(problem: Problem) -> bool:
-    text = f"{problem.reason} {problem.sample}".casefold()
-    return any(word in text for word in _GRANT_WORDS)
+def _service(view: View, problems: list[Problem], unread: pd.DataFrame) -> None:
+    st.subheader("Service", anchor="service")
+    table(
+        _jobs(view), JOBS, name="jobs", rows=10, empty="No service has run on this ledger: `costlens serve` starts one."
+    )
+    st.subheader("Missing grants", anchor="grants")
+    none = "Every view was read when it was last asked for. `costlens check` asks the warehouse itself."
+    table(unread, UNREAD, name="grants", rows=8, opens=_remedy, empty=none)
+    st.subheader("Problems", anchor="problems")
+    _problems([one for one in problems if NOT_READ not in one.reason], "problems", "Every row was read.")
+    waiting = len(view.desk.ledger.dirty())
+    if waiting:
+        st.caption(f"{waiting:,} days wait for the next sync to be priced again.")
+
+
+def _unread(view: View, problems: list[Problem]) -> pd.DataFrame:
+    """Return what the last syncs could not read, with what allows it: whole views, and single regions of a view."""
+    sources = view.desk.snapshot.info.get("sources", {})
+    rows = [
+        (source, feed, remedy)
+        for source, state in sorted(sources.items())
+        if view.scope.source in (None, source)
+        for feed, remedy in sorted(state.get("missing", {}).items())
+    ]
+    for one in problems:
+        place, is_unread, remedy = one.reason.partition(NOT_READ)
+        if is_unread:
+            rows.append((one.source, f"{one.table}, {place}", remedy))
+    return pd.DataFrame(rows, columns=[column.name for column in UNREAD])
+
+
+def _remedy(row: pd.Series) -> None:
+    st.code(str(row["remedy"]), language=None, wrap_lines=True)
 
 
 def _problems(found: list[Problem], name: str, none: str) -> None:

@@ -33,8 +33,10 @@ STEPS, WEEK = 8, 7
 def draw(view: View) -> str | None:
     """Draw the page."""
     now, before = compared(view.scope, view.complete_until)
-    _figures(view, view.desk.ask(spend.total, view.scope).iloc[0], now, before)
+    figures = st.container()  # above the choice, which says what is asked
     by = choice("Group by", ("team", "category", "source", "pool", "asset"), "by")
+    with figures:
+        _figures(view, view.desk.ask(spend.total, view.scope).iloc[0], now, before, by)
     left, right = st.columns([3, 2], gap="medium")
     both = both_periods(view, view.scope, by)
     with left, st.container(border=True):
@@ -55,10 +57,9 @@ def draw(view: View) -> str | None:
     return None
 
 
-def _figures(view: View, row: pd.Series, now: Any, before: Any) -> None:
+def _figures(view: View, row: pd.Series, now: Scope, before: Scope, by: str) -> None:
     currency = view.currency
-    comparable = view.desk.ask(spend.daily_total, now)
-    past = view.desk.ask(spend.daily_total, before)
+    comparable, past = daily(view, now, by), daily(view, before, by)
     then = float(past["cost"].sum()) if view.is_whole(before) else 0.0
     cells = st.columns(5, gap="small")
     cells[0].metric(
@@ -133,10 +134,10 @@ def _forecast(view: View, place: Any, days: pd.DataFrame) -> None:
     )
 
 
-def _days(view: View, by: str, before: Any) -> None:
+def _days(view: View, by: str, before: Scope) -> None:
     frame = view.desk.ask(spend.by_day, view.scope, by)
     frame, names = charts.top_names(frame)
-    past = view.desk.ask(spend.daily_total, before)
+    past = daily(view, before, by)
     shifted = past.assign(day=past["day"] + (view.scope.since - before.since)) if view.is_whole(before) else None
     row = view.desk.ask(spend.total, view.scope).iloc[0]
     first_open = row["first_open"]
@@ -188,11 +189,27 @@ def changes(both: pd.DataFrame, most: int = STEPS) -> list[tuple[str, float]]:
 def both_periods(view: View, scope: Scope, by: str) -> pd.DataFrame:
     """Return name, cost, before: complete days against the same days of the period before, where all of that is known."""
     now, before = compared(scope, view.complete_until)
-    mine = view.desk.ask(spend.by_name, now, by)[["name", "cost"]]
-    past = view.desk.ask(spend.by_name, before, by)[["name", "cost"]].rename(columns={"cost": "before"})
+    mine = _by_name(view, now, by, scope)
+    past = _by_name(view, before, by, before).rename(columns={"cost": "before"})
     if not view.is_whole(before):
         past = past.head(0)
     return mine.merge(past, on="name", how="outer").fillna({"cost": 0.0, "before": 0.0})
+
+
+def _by_name(view: View, scope: Scope, by: str, whole: Scope) -> pd.DataFrame:
+    """Return name, cost of a scope: from the days of the whole that it begins, which the page asks for anyway, where names are few."""
+    if by == "asset":
+        return view.desk.ask(spend.by_name, scope, by)[["name", "cost"]]
+    days = view.desk.ask(spend.by_day, whole, by)
+    return days[days["day"] < scope.until].groupby("name", as_index=False)["cost"].sum()
+
+
+def daily(view: View, scope: Scope, by: str) -> pd.DataFrame:
+    """Return day, cost of a scope that is the view's or the one before it."""
+    whole = view.scope if replace(scope, until=view.scope.until) == view.scope else scope
+    question = (spend.daily_total, whole) if by == "asset" else (spend.by_day, whole, by)
+    days = view.desk.ask(*question)
+    return days[days["day"] < scope.until].groupby("day", as_index=False)["cost"].sum()
 
 
 def draw_changes(view: View, scope: Scope, by: str) -> None:

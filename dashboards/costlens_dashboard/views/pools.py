@@ -36,10 +36,12 @@ COLUMNS = (
         "seconds",
         help="Time that queries waited for it, of the days that rows per query are kept for.",
     ),
-    Column("saved", "Could save", "money", help="An estimate: the best other auto-suspend, see below."),
+    Column("saved", "Could save", "money", help="An estimate: the best other auto-suspend, or no baseline; see below."),
 )
+MINE = ("pool", "source", "own", "queries")
+"""Columns of what is a team's own."""
 OPTIONS = (
-    Column("setting", "Setting"),
+    Column("setting", "Setting", width="medium"),
     Column("cost", "Would have cost", "money"),
     Column("saved", "Saved", "money"),
     Column("per_month", "A month", "money"),
@@ -52,6 +54,9 @@ def draw(view: View) -> str | None:
     frame = view.desk.ask(pools.costs, view.scope)
     if frame.empty:
         nothing("No pool has cost in this period", "Pick another period or source.")
+        return None
+    if view.reader.teams is not None:
+        _of_a_member(view, frame)
         return None
     detail = recent(view)
     frame = _with_estimates(view, frame, detail)
@@ -67,6 +72,15 @@ def draw(view: View) -> str | None:
     row = frame.iloc[names.index(picked)]
     _one(view, row, detail)
     return None
+
+
+def _of_a_member(view: View, frame: pd.DataFrame) -> None:
+    """Draw what is a team's own: what pools idled and queued is of all who ran on them."""
+    words = f"{formats.money(frame['own'].sum(), view.currency)} ran on {formats.many(len(frame), 'pool')}"
+    st.markdown(f"**{md(words)}**")
+    columns = [column for column in COLUMNS if column.name in MINE]
+    table(frame, columns, name="pools", rows=10, search=("pool", "source"))
+    st.caption("A pool's hours, idle and queue are shown to admins: other teams ran on it too.")
 
 
 def _opened(row: pd.Series) -> None:
@@ -102,16 +116,13 @@ def _with_estimates(view: View, frame: pd.DataFrame, detail: Scope) -> pd.DataFr
     found = [best.get((source, pool), []) for source, pool in zip(frame["source"], frame["pool"], strict=True)]
     frame["options"] = found
     frame["saved"] = [
-        max((option.saved for option in each if "auto" in option.setting), default=None) for each in found
+        max((option.saved for option in each if "size" not in option.setting), default=None) for each in found
     ]
     return frame
 
 
 def _one(view: View, row: Any, detail: Scope) -> None:
     source, pool = str(row["source"]), str(row["pool"])
-    if view.reader.teams is not None:
-        st.caption("A pool's hours are shown to admins: other teams ran on it too.")
-        return
     hours = view.desk.facts(pools.hours, ("charges",), detail, source, pool)
     if hours.empty:
         st.caption("Rows per query are not kept for this period: there are no hours to show.")

@@ -12,7 +12,7 @@ from costlens_dashboard import formats, links
 from costlens_dashboard.questions import statements
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
-from costlens_dashboard.text import md, plain
+from costlens_dashboard.text import md, plain, said
 
 _SHAPES = (
     Column("text", "Statement", width="large", help="Literals and comments are taken out."),
@@ -89,7 +89,8 @@ def draw_shapes(view: View, asset: str | None) -> str | None:
     row = frame[frame["shape"] == shape]
     if shape is None:
         return None
-    _text(view, shape, row["text"].iloc[0] if len(row) else None)
+    text, source = (said(row["text"].iloc[0]), said(row["source"].iloc[0])) if len(row) else (None, None)
+    _text(view, shape, text, view.desk.snapshot.info.get("types", {}).get(source))
     return shape
 
 
@@ -122,14 +123,14 @@ def _texts(view: View, shapes: tuple[str, ...]) -> list[str | None]:
     return [known.get(shape) for shape in shapes]
 
 
-def _text(view: View, shape: str, text: str | None) -> None:
+def _text(view: View, shape: str, text: str | None, dialect: str | None) -> None:
     with st.container(border=True):
         if view.reader.hides_texts:
             st.caption("Texts are hidden by the configuration.")
         elif text is None:
             st.caption("The text of this shape is not in the ledger for this period.")
         else:
-            st.code(laid_out(text), language="sql", wrap_lines=True)
+            st.code(laid_out(text, dialect), language="sql", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(md(f"Shape {shape}"), width="stretch")
             st.button("Close", key="close-shape", type="tertiary", on_click=_close)
@@ -139,16 +140,16 @@ def _close() -> None:
     st.query_params.pop("shape", None)
 
 
-def laid_out(text: str) -> str:
-    """Return a masked statement laid out for reading; one that no parser reads stays as it is."""
+def laid_out(text: str, dialect: str | None) -> str:
+    """Return a masked statement of a kind of warehouse laid out for reading; one that no parser reads stays as it is."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 
+    if len(text) >= 20_000:
+        return text
     try:
-        return (
-            sqlglot.transpile(text, read="snowflake", write="snowflake", pretty=True)[0] if len(text) < 20_000 else text
-        )
-    except (SqlglotError, RecursionError, IndexError):
+        return sqlglot.transpile(text, read=dialect, write=dialect, pretty=True)[0]
+    except (SqlglotError, RecursionError, IndexError, ValueError):  # ValueError: a dialect that sqlglot does not know
         return text
 
 
@@ -175,15 +176,13 @@ def draw_queries(view: View, asset: str | None, shape: str | None) -> None:
 
 def _evidence(view: View, row: pd.Series) -> None:
     with st.container(border=True):
-        whose = row["asset"] or row["team"] or "nobody yet"
+        asset, code = said(row["asset"]), said(row["code_ref"])
+        whose = asset or said(row["team"]) or "nobody yet"
         confidence = formats.percent(row["confidence"])
         st.markdown(f"**{md(whose, 120)}, by {md(row['method'])}, confidence {confidence}**")
-        if row["code_ref"]:
-            st.code(plain(row["code_ref"]), language=None)
-        said = _read(row["evidence"])
-        rows = pd.DataFrame(
-            [{c.name: one.get(c.name) for c in _EVIDENCE} for one in said], columns=[c.name for c in _EVIDENCE]
-        )
+        if code:
+            st.code(plain(code), language=None)
+        rows = pd.DataFrame(_evidence_of(view, row), columns=[c.name for c in _EVIDENCE])
         table(
             rows,
             _EVIDENCE,
@@ -192,10 +191,24 @@ def _evidence(view: View, row: pd.Series) -> None:
             empty="Nothing spoke for anybody: see Unattributed for what would.",
         )
         with st.container(horizontal=True):
-            if row["asset"]:
-                links.link("asset", f"Asset {row['asset']}", asset=str(row["asset"]))
-            if row["shape"] and "shape" not in st.query_params:
+            if asset:
+                links.link("asset", f"Asset {asset}", asset=asset)
+            if said(row["shape"]) and "shape" not in st.query_params:
                 st.caption(md(f"Shape {row['shape']}"))
+
+
+def _evidence_of(view: View, row: pd.Series) -> list[dict[str, Any]]:
+    """Return what spoke for whom; words that name a user or role that is hidden, and teams that are not the reader's, are left out."""
+    names = [name for name in (said(row["user"]), said(row["role"])) if name and view.reader.hides_users]
+    found = []
+    for one in _read(row["evidence"]):
+        team = said(one.get("team"))
+        if view.reader.teams is not None and team != said(row["team"]) and not view.reader.may_see(team):
+            continue
+        text = str(one.get("text") or "")
+        is_hidden = any(name.casefold() in text.casefold() for name in names)
+        found.append({**{c.name: one.get(c.name) for c in _EVIDENCE}, "text": None if is_hidden else text})
+    return found
 
 
 def _read(evidence: Any) -> list[dict[str, Any]]:

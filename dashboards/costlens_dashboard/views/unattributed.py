@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -48,8 +50,7 @@ def draw(view: View) -> str | None:
     st.markdown(f"**{md(words)}**")
     days = formats.span(formats.as_date(detail.since), formats.as_date(detail.until))
     st.caption(md(f"Of {days}, dearest first. Pick a line to see what to write where."))
-    columns = [column for column in COLUMNS if not (view.reader.hides_users and column.name in ("what", "fix"))]
-    table(rows, columns, name="unattributed", rows=14, search=("what", "kind", "source"), opens=_fix)
+    table(rows, COLUMNS, name="unattributed", rows=14, search=("what", "kind", "source"), opens=_fix)
     return None
 
 
@@ -63,10 +64,19 @@ def rows_of(view: View, detail: Scope) -> pd.DataFrame:
 
     told: Rest = view.desk.keep(("unattributed", detail.since, detail.until), make, 1_000_000)
     groups = [group for group in told.groups if group.currency == view.currency]
+    if view.reader.hides_users:
+        groups = [_nameless(group) for group in groups]
     found = [_group(group) for group in groups if detail.source is None or detail.source in group.sources]
     found += [_shared(row) for row in view.desk.ask(unattributed.other, detail).to_dict("records")]
     frame = pd.DataFrame(found, columns=["what", "kind", "cost", "queries", "source", "fix", "hint", "file", "snippet"])
     return frame[frame["cost"] > 0].sort_values("cost", ascending=False, ignore_index=True)
+
+
+def _nameless(group: Group) -> Group:
+    """Return a group without what names a user: its name where it is one, and the hint, which tells who asked most."""
+    if group.kind == "user":
+        return replace(group, name="a user", users=Counter(), hint="")
+    return replace(group, users=Counter(), hint="")
 
 
 def _group(group: Group) -> dict[str, Any]:

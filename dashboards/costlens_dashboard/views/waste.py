@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from costlens_dashboard import charts, formats, links
+from costlens_dashboard import charts, formats, links, palette
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import pools, waste
 from costlens_dashboard.state import View, choice
 from costlens_dashboard.tables import Column, table
-from costlens_dashboard.text import md
+from costlens_dashboard.text import md, said
 from costlens_dashboard.views.pools import recent
 
 DAYS_A_MONTH = 30.4
@@ -21,16 +21,16 @@ KINDS = {
     "all": "All",
     "unread": "Never read",
     "rebuilt": "Rebuilt more than read",
-    "failing": "Failing",
+    "failing": "Failing and retried",
     "testing": "Tests and CI",
     "idle": "Idle tails",
 }
 COLUMNS = (
-    Column("what", "What", width="medium"),
-    Column("kind", "Kind"),
-    Column("team", "Team"),
+    Column("what", "What", width=230),
     Column("per_month", "A month", "money", help="What the period's days come to in a month."),
-    Column("reasoning", "Why it is thought so", width="large"),
+    Column("reasoning", "Why it is thought so", width=360),
+    Column("kind", "Kind", width=150),
+    Column("team", "Team"),
 )
 
 
@@ -47,7 +47,7 @@ def draw(view: View) -> str | None:
     with st.container(border=True):
         st.markdown(f"**{md(words)}**")
         st.caption("An estimate: each line says why. One asset may stand in more than one line.")
-        colours = view.colours(list(sums["name"]))
+        colours = dict(zip(list(KINDS.values())[1:], palette.COLOURS, strict=False))
         charts.bars(sums, colours, "Waste by kind", currency=view.currency, compare=False)
     kind = choice("Kind", tuple(KINDS), "kind", KINDS)
     shown = rows if kind == "all" else rows[rows["kind"] == KINDS[kind]]
@@ -56,8 +56,8 @@ def draw(view: View) -> str | None:
 
 
 def _opened(row: pd.Series) -> None:
-    if row["asset"]:
-        links.go("asset", asset=str(row["asset"]))
+    if asset := said(row["asset"]):
+        links.go("asset", asset=asset)
 
 
 def rows_of(view: View) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _line(
     return {
         "what": what,
         "kind": KINDS[kind],
-        "team": team,
+        "team": said(team),
         "per_month": per_month,
         "reasoning": reasoning,
         "asset": asset,
@@ -86,7 +86,8 @@ def _days(view: View) -> int:
 
 def _unread(view: View) -> list[dict[str, Any]]:
     """Compare how often assets are built and read: by queries, and by the builds of what is downstream of them."""
-    frame = view.desk.ask(waste.use, view.scope)
+    # Of all teams: what another team builds from an asset is a use of it.
+    frame = view.desk.ask(waste.use, view.scope.with_(team=None, only=None))
     if frame.empty or not frame["read"].sum():
         return []  # where no read is known at all, nothing can be called unread
     built = dict(zip(frame["asset"], frame["built"], strict=True))
@@ -95,32 +96,34 @@ def _unread(view: View) -> list[dict[str, Any]]:
         for upstream in known.upstream:
             below[upstream] += int(built.get(known.key, 0))
     factor, found = DAYS_A_MONTH / _days(view), []
-    for row in frame[frame["built"] > 0].to_dict("records"):
+    for row in frame[(frame["built"] > 0) & _is_shown(view, frame["team"])].to_dict("records"):
         asset, builds, reads = str(row["asset"]), float(row["built"]), float(row["read"]) + below[str(row["asset"])]
-        times = f"built {formats.count(builds)} times"
+        times = f"{formats.count(builds)} builds"
         if reads == 0:
             cost = (row["builds"] + row["storage"]) * factor
-            found.append(
-                _line(asset, "unread", row["team"], cost, f"{times}, read by no query and no known downstream", asset)
-            )
+            found.append(_line(asset, "unread", row["team"], cost, f"{times}; no query, no asset reads it", asset))
         elif reads < builds:
             cost = row["builds"] * (1 - reads / builds) * factor
-            why = f"{times}, read {formats.count(reads)} times: as often as it is read would do"
+            why = f"{times} for {formats.count(reads)} reads: as many would do"
             found.append(_line(asset, "rebuilt", row["team"], cost, why, asset))
     return found
+
+
+def _is_shown(view: View, teams: pd.Series) -> pd.Series:
+    shown = [view.scope.team in (None, said(team)) and view.reader.may_see(said(team)) for team in teams]
+    return pd.Series(shown, index=teams.index, dtype=bool)
 
 
 def _failing(view: View) -> list[dict[str, Any]]:
     detail = recent(view)
     frame = view.desk.statements(waste.failed, detail)
     factor, found = DAYS_A_MONTH / max(detail.days, 1), []
-    groups = frame.groupby(["asset", "team"], dropna=False, as_index=False).agg(
-        cost=("cost", "sum"), failed=("failed", "sum"), ran=("ran", "sum"), shape=("shape", "max"), user=("user", "max")
-    )
-    for row in groups.to_dict("records"):
-        asset = row["asset"] if isinstance(row["asset"], str) else None
-        what = asset or (f"statements of {row['team']}" if isinstance(row["team"], str) else "statements of nobody")
-        why = f"{formats.count(row['failed'])} of {formats.count(row['ran'])} runs of its failing statements failed"
+    for row in frame.to_dict("records"):
+        asset, team = said(row["asset"]), said(row["team"])
+        what = asset or f"Statements of {team or 'nobody'}"
+        why = f"{formats.count(row['failed'])} of {formats.count(row['ran'])} failed; {formats.count(row['retried'])} tried again"
+        if row["retried"]:
+            why += f", {formats.count(row['recovered'])} then well"
         found.append(_line(what, "failing", row["team"], float(row["cost"]) * factor, why, asset))
     return found
 
@@ -131,11 +134,11 @@ def _testing(view: View) -> list[dict[str, Any]]:
     words = {"ci": "CI runs", "tests": "tests", "development": "development"}
     return [
         _line(
-            f"{words[row['kind']][:1].upper()}{words[row['kind']][1:]} of {row['team'] or 'nobody'}",
+            f"{words[row['kind']][:1].upper()}{words[row['kind']][1:]} of {said(row['team']) or 'nobody'}",
             "testing",
             row["team"],
             row["cost"] * factor,
-            f"{formats.count(row['queries'])} statements in {words[row['kind']]}: fewer, or on samples",
+            f"{formats.count(row['queries'])} statements in {words[row['kind']]}: fewer, or samples",
         )
         for row in frame.to_dict("records")
     ]
@@ -152,7 +155,7 @@ def _idle(view: View) -> list[dict[str, Any]]:
             "idle",
             None,
             row["tail"] * factor,
-            f"{formats.percent(row['tail'] / row['cost'])} of it is waiting after the last query: see Pools",
+            f"{formats.percent(row['tail'] / row['cost'])} of it waits after the last query: see Pools",
         )
         for row in frame[frame["tail"] > 0].to_dict("records")
     ]
