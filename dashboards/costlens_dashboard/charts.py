@@ -63,7 +63,9 @@ def _days_axis(days: pd.Series) -> alt.Axis:
 def _legend(names: Sequence[str]) -> alt.Legend | None:
     if len(names) < 2:
         return None
-    return alt.Legend(title=None, orient="top", columns=0, labelLimit=180, symbolType="square")
+    longest = min(max(len(name) for name in names), 26)
+    columns = alt.ExprRef(f"max(1, floor(width / {24 + 7 * longest}))")  # as many as a narrow window has room for
+    return alt.Legend(title=None, orient="top", columns=columns, labelLimit=180, symbolType="square")
 
 
 def top_names(frame: pd.DataFrame, count: int = 8, rest: str = "other") -> tuple[pd.DataFrame, list[str]]:
