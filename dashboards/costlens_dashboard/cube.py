@@ -77,11 +77,11 @@ class Cube:
         return [self._month(snapshot, estate, month) for month in reversed(months)]
 
     def warm(self, snapshot: Snapshot, estate: Estate) -> None:
-        """Make every month, the newest first."""
+        """Make every month, the newest first, on one core: somebody may be reading a page meanwhile."""
         for month in reversed(self.days(snapshot)):
-            self._month(snapshot, estate, month)
+            self._month(snapshot, estate, month, threads=1)
 
-    def _month(self, snapshot: Snapshot, estate: Estate, month: str) -> Path:
+    def _month(self, snapshot: Snapshot, estate: Estate, month: str, threads: int | None = None) -> Path:
         days = self.days(snapshot)[month]
         files = self._ledger.lake.select("daily", snapshot.versions["daily"], Selection(days=frozenset(days)))
         said = "\n".join([_FORMAT, snapshot.estate or "", *(file.path for file in files)])
@@ -89,13 +89,13 @@ class Cube:
         if not path.exists():
             with self._making:
                 if not path.exists():
-                    self._make(snapshot, estate, days, path)
+                    self._make(snapshot, estate, days, path, threads)
                     self._tidy(month, path)
         return path
 
-    def _make(self, snapshot: Snapshot, estate: Estate, days: Collection[int], path: Path) -> None:
+    def _make(self, snapshot: Snapshot, estate: Estate, days: Collection[int], path: Path, threads: int | None) -> None:
         part = path.with_name(f"{uuid4().hex}.part")
-        with Engine(memory=_MAKING_MEMORY) as engine:
+        with Engine(memory=_MAKING_MEMORY, threads=threads) as engine:
             columns = (*KEYS, "rule_team", "status", *SUMS)
             rows = with_team(engine, self._ledger.table("daily", snapshot, engine, days=days, columns=columns), estate)
             keys = [*KEYS, "team"]

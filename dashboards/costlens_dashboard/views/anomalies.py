@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Days before an anomaly that it is drawn and decomposed with.
 BEFORE = 28
 BAND = ("low", "expected", "high")
+#: Days that a band is learnt from before it is worth to be drawn.
+LEARNT = 10
 SNOOZES = {"a day": 1, "a week": 7, "a month": 30}
 COLUMNS = (
     Column("key", "What", width="medium"),
@@ -167,7 +169,7 @@ def _expected(view: View, one: store.Anomaly, shown: Scope) -> pd.DataFrame:
         costs = frame.reindex(days, fill_value=0.0).to_numpy(float)
         told = judge(costs[None, :], scope.since, Tuning().sensitive(settings.sensitivity))
         bands = pd.DataFrame({name: getattr(told, name)[0] for name in BAND}, index=days)
-        return bands[bands.index >= shown.since]
+        return bands[bands.index >= max(shown.since, scope.since + LEARNT)]
 
     made: pd.DataFrame = view.desk.keep(("expected", one.id, one.revision), make, 10_000)
     return made
