@@ -53,3 +53,6 @@ class Channel(ABC):
     def find(self, id: str, target: str, thread: Reference | None) -> Reference | None:  # noqa: A002
         """Return where a message stands that may have been sent already, None for nowhere or where one cannot ask."""
         return None
+
+    def complete(self, message: Message, place: Reference) -> None:  # noqa: B027
+        """Send what belongs to a message that `find` has found and did not get through with it. Raises TryLater."""

@@ -88,6 +88,8 @@ class Delivery:
             return
         # An attempt was made before: it may have got through.
         there = channel.find(alert.id, target, thread) if alert.attempts else None
+        if there is not None:
+            channel.complete(message, there)
         reference = there or channel.send(alert.id, message, target, thread)
         outbox.sent(self._database, alert, None if thread else reference, at)
 

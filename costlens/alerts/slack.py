@@ -6,7 +6,7 @@ in the channel before it is sent again; for that the app needs channels:history 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from costlens.alerts.blocks import blocks, fallback
 from costlens.alerts.channel import Channel, Reference, TryLater, Undeliverable
-from costlens.alerts.message import Message
+from costlens.alerts.message import File, Message
 from costlens.alerts.plots import png
 from costlens.estate import Team
 from costlens.settings.alerts import Slack as Settings
@@ -84,12 +84,20 @@ class SlackChannel(Channel):
             image = None
             sent = self._call(lambda: self._client.chat_postMessage(blocks=self._blocks(message, None, thread), **told))
         reference = {"channel": sent["channel"], "ts": sent["ts"]}
-        self._upload(message, reference)
+        self._upload(message.files, reference)
         return {**reference, "image": image} if image else reference
 
-    def _upload(self, message: Message, place: Reference) -> None:
-        """Put the documents of a message in its thread; an app that may not upload has told the figures all the same."""
-        for file in message.files:
+    def complete(self, message: Message, place: Reference) -> None:
+        there: set[str] = set()
+        if message.files:
+            with suppress(Undeliverable, NotAllowed):  # it cannot be asked: better twice than not at all
+                for reply in self._replies(place):
+                    there |= {str(file.get("name")) for file in reply.get("files") or []}
+        self._upload([file for file in message.files if file.name not in there], place)
+
+    def _upload(self, files: Iterable[File], place: Reference) -> None:
+        """Put documents in a message's thread; an app that may not upload has told the figures all the same."""
+        for file in files:
             with suppress(Undeliverable, NotAllowed):
                 self._call(
                     lambda file=file: self._client.files_upload_v2(  # type: ignore[misc]

@@ -135,7 +135,9 @@ class Slack:
         self.members = {"data-cost", "growth-data", "sales"}
         self.posts: list[Post] = []
         self.files: dict[str, bytes] = {}
-        self.uploads: set[str] = set()
+        self.uploads: dict[str, str] = {}
+        self.shared: list[tuple[str, str, str]] = []
+        """Channel, thread and name of the files that people see."""
         self.calls: list[tuple[str, Answer]] = []
         self.refused: list[str] = []
         self.faults: list[Fault] = []
@@ -229,9 +231,7 @@ class Slack:
                 "channels": [{"id": i, "name": n} for n, i in self.channels.items()],
             },
             "conversations.history": lambda given: self._history(given, lambda post: post.thread_ts is None),
-            "conversations.replies": lambda given: self._history(
-                given, lambda post: given["ts"] in (post.thread_ts, post.ts)
-            ),
+            "conversations.replies": self._replies,
         }
         with self.changed:
             self.calls.append((method, given))
@@ -278,19 +278,30 @@ class Slack:
         assert int(given["length"]) > 0
         assert given["filename"]
         name = f"F{next(self._numbers):08}"
-        self.uploads.add(name)
+        self.uploads[name] = given["filename"]
         return {"ok": True, "file_id": name, "upload_url": f"{self.url}/api//upload/{name}"}
 
     def _upload(self, given: Answer) -> Answer:
         assert given["id"] in self.uploads
-        assert b"\x89PNG" in given["body"]
+        assert b"\x89PNG" in given["body"] or not self.uploads[given["id"]].endswith(".png")
         self.files[given["id"]] = given["body"]
         return {"ok": True}
 
     def _complete(self, given: Answer) -> Answer:
         listed = given["files"] if isinstance(given["files"], list) else json.loads(given["files"])
         assert all(one["id"] in self.files for one in listed)
+        if given.get("channel_id"):
+            self.shared += [(given["channel_id"], given["thread_ts"], self.uploads[one["id"]]) for one in listed]
         return {"ok": True, "files": [{"id": one["id"], "title": one.get("title")} for one in listed]}
+
+    def _replies(self, given: Answer) -> Answer:
+        answer = self._history(given, lambda post: given["ts"] in (post.thread_ts, post.ts))
+        if answer["ok"]:
+            place = (given["channel"], given["ts"])
+            answer["messages"] += [
+                {"ts": "0", "text": "", "files": [{"name": name}]} for *at, name in self.shared if tuple(at) == place
+            ]
+        return answer
 
     def _history(self, given: Answer, wanted: Callable[[Post], bool]) -> Answer:
         if self._channel(given) is None or given["channel"] not in self.channels.values():

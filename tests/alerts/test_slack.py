@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from costlens.alerts.blocks import blocks
 from costlens.alerts.delivery import Delivery, channels
-from costlens.alerts.message import Message
+from costlens.alerts.message import File, Message
 from costlens.ledger import Ledger, outbox
 from costlens.ledger.outbox import News
 from costlens.settings.alerts import Settings
@@ -99,6 +101,26 @@ def test_a_reply_whose_answer_is_lost_is_seen_once(ledger: Ledger, slack: Slack)
     sender.deliver(AT)
     sender.deliver(later(60))
     assert len(slack.replies(slack.roots()[0])) == 1
+
+
+@pytest.mark.parametrize(
+    "method", ["files.getUploadURLExternal", "upload", "files.completeUploadExternal", "conversations.replies"]
+)
+def test_documents_follow_their_message_whatever_happens_between(ledger: Ledger, slack: Slack, method: str) -> None:
+    """The message is posted and its first document too; then Slack wants to be left alone, and once more when it is asked."""
+    files = tuple(File(f"statement.{kind}", "text/plain", b64encode(kind.encode()).decode()) for kind in ("pdf", "csv"))
+    put(ledger, alert(told=replace(message(), files=files)))
+    if method == "conversations.replies":
+        slack.faults.append(Fault("files.getUploadURLExternal", status=429, error="ratelimited", retry_after=30))
+    slack.faults.append(Fault(method, status=429, error="ratelimited", retry_after=30, does=method == "upload"))
+    sender = delivery(ledger, slack)
+    assert sender.deliver(AT) == 0
+    assert len(slack.roots()) == 1
+    for minute in range(1, 4):
+        delivery(ledger, slack).deliver(later(60 * minute))
+    (root,) = slack.roots()
+    assert sorted(slack.shared) == [(root.channel, root.ts, f"statement.{kind}") for kind in ("csv", "pdf")]
+    assert outbox.counts(ledger.database) == {"sent": 1}
 
 
 def test_slack_is_left_alone_for_as_long_as_it_says(ledger: Ledger, slack: Slack) -> None:
