@@ -66,7 +66,7 @@ def _bars(section: Section, statement: Statement) -> dict[str, Any]:
         "mark": {"type": "bar", "height": {"band": 0.62}},
         "encoding": {
             "y": y,
-            "x": {"field": "cost", "type": "quantitative", "title": section.currency, "stack": "zero"},
+            "x": _money_axis(section, values),
             "color": {
                 "field": "kind",
                 "type": "nominal",
@@ -86,6 +86,13 @@ def _bars(section: Section, statement: Statement) -> dict[str, Any]:
     }
     layers = [bars, ticks] if befores else [bars]
     return _framed({"layer": layers, "width": 620, "height": {"step": 26}})
+
+
+def _money_axis(section: Section, values: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the axis of money; a credit of cents would pull a rounded one far to the left."""
+    is_round = all(value["cost"] >= 0 for value in values)
+    title = {"field": "cost", "type": "quantitative", "title": section.currency}
+    return {**title, "stack": "zero", "scale": {"nice": is_round}}
 
 
 def _days(section: Section) -> dict[str, Any]:

@@ -28,8 +28,8 @@ _INK, _SOFT, _LINE = colors.HexColor("#16191d"), colors.HexColor("#5b626b"), col
 _ACCENT, _BAND = colors.HexColor("#0060a0"), colors.HexColor("#f3f5f7")
 _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
-#: A date is as wide as it is.
-_DATE = 18 * mm
+#: What figures may take of the width, and up to where a name is not broken.
+_FIGURES, _SHORT = 0.65, 31 * mm
 _ASSETS, _ALLOCATED, _DAYS = 40, 60, 60
 #: Before a text column this is cut, so that one name fills no page.
 _LONGEST = 120
@@ -144,7 +144,7 @@ def _shortened(table: Table) -> Table:
 
 
 def _table(table: Table, fonts: _Fonts) -> LongTable:
-    widths = _widths(table)
+    widths = _widths(table, fonts)
     title = [Paragraph(_safe(table.title), fonts.head), *("" for _ in table.columns[1:])]
     head = [
         Paragraph(_safe(column.name), fonts.name if column.kind in ("text", "date") else fonts.right)
@@ -191,22 +191,30 @@ def _cell(value: Any, column: Column, style: ParagraphStyle) -> Any:
     return Paragraph(_safe(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"), style)
 
 
-def _widths(table: Table) -> list[float]:
-    """Return widths that fill the page: figures take what they need, names share the rest by their length."""
-    figure = {"money": 20 * mm, "count": 15 * mm, "percent": 15 * mm, "unit": 24 * mm}
+def _widths(table: Table, fonts: _Fonts) -> list[float]:
+    """Return widths that fill the page: figures and short names take what they need, longer ones share the rest."""
     columns = table.columns
-    dates = sum(column.kind == "date" for column in columns) * _DATE
-    given = sum(figure.get(column.kind, 0.0) for column in columns)
-    names = sum(column.kind == "text" for column in columns)
-    scale = min(1.0, _WIDTH * (0.5 if names > 2 else 0.68) / given) if given else 1.0
-    lengths = {
-        place: min(max([len(column.name), *(len(str(row[place] or "")) for row in table.rows)]), 46) ** 0.8
-        for place, column in enumerate(columns)
-        if column.kind == "text"
-    }
-    rest = (_WIDTH - dates - given * scale) / sum(lengths.values()) if lengths else 0.0
-    fixed = {"date": _DATE, **{kind: width * scale for kind, width in figure.items()}}
-    return [lengths[n] * rest if n in lengths else fixed[column.kind] for n, column in enumerate(columns)]
+    needs = [_need(table, place, fonts) for place in range(len(columns))]
+    given = sum(need for need, column in zip(needs, columns, strict=True) if column.kind != "text")
+    scale = min(1.0, _WIDTH * _FIGURES / given) if given else 1.0
+    rest = _WIDTH - given * scale
+    names = {place: needs[place] for place, column in enumerate(columns) if column.kind == "text"}
+    short = {place: need for place, need in names.items() if need <= _SHORT}
+    long = {place: need**0.8 for place, need in names.items() if place not in short}
+    if sum(names.values()) <= rest or not long or sum(short.values()) > rest / 2:
+        short, long = {}, names
+    share = (rest - sum(short.values())) / sum(long.values()) if long else 0.0
+    shared = {**short, **{place: length * share for place, length in long.items()}}
+    return [shared.get(place, need * scale) for place, need in enumerate(needs)]
+
+
+def _need(table: Table, place: int, fonts: _Fonts) -> float:
+    """Return how wide a column's texts are, a word of its head at least."""
+    column = table.columns[place]
+    values = [row[place] for row in table.rows] + ([table.total[place]] if table.has_total else [])
+    texts = [*column.name.split(), *("" if value is None else shown(value, column)[:_LONGEST] for value in values)]
+    widest: float = max(pdfmetrics.stringWidth(text, fonts.bold, fonts.cell.fontSize) for text in texts)
+    return widest + 9
 
 
 def _image(png: bytes) -> Image:

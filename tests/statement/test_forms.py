@@ -15,31 +15,23 @@ from openpyxl import load_workbook
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
+from costlens.config import Config
+from costlens.focus.printing import printed_focus
+from costlens.ledger import Ledger
+from costlens.statement.asked import Asked
 from costlens.statement.build import Facts, statement
 from costlens.statement.forms import FORMS
 
 from .company import FORMULA, SCRIPT, total, world
+from .goldens import GOLDEN, SAMPLE, file_of, readable, sample_facts
 
-GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = Path("/usr/bin/chromium")
 CENT = Decimal("0.01")
 
 
-def cells(body: bytes) -> dict[str, list[list[Any]]]:
-    book = load_workbook(io.BytesIO(body))
-    return {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
-
-
-def readable(name: str, body: bytes) -> str:
-    """Return a form as text: pictures are left out, a workbook is its cells, a PDF what a reader extracts."""
-    if name == "html":
-        return re.sub(r"<svg.*?</svg>", "<svg/>", body.decode(), flags=re.DOTALL)
-    if name == "xlsx":
-        return json.dumps(cells(body), indent=1, default=str, ensure_ascii=False) + "\n"
-    if name == "pdf":
-        pages = [page.extract_text() for page in PdfReader(io.BytesIO(body)).pages]
-        return "\f\n".join(pages) + "\n"
-    return body.decode()
+@pytest.fixture(scope="module")
+def sample() -> Facts:
+    return sample_facts()
 
 
 @pytest.mark.parametrize("team", [None, "growth"])
@@ -48,9 +40,19 @@ def test_statements_are_as_they_were(facts: Facts, name: str, team: str | None) 
     """The golden files; a change of the statement is a change of theirs."""
     body = FORMS[name].render(statement(facts, team))
     assert FORMS[name].render(statement(facts, team)) == body  # nothing but the figures decides the bytes
-    suffix = FORMS[name].suffix if name not in ("xlsx", "pdf") else f"{name}.txt"
-    golden = GOLDEN / f"{team or 'all'}.{suffix}"
-    assert readable(name, body) == golden.read_text(encoding="utf-8")
+    assert readable(name, body) == file_of(GOLDEN, name, team).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("team", [None, "growth"])
+@pytest.mark.parametrize("name", FORMS)
+def test_statements_of_the_sample_month_are_as_they_were(sample: Facts, name: str, team: str | None) -> None:
+    body = FORMS[name].render(statement(sample, team))
+    assert readable(name, body) == file_of(SAMPLE, name, team).read_text(encoding="utf-8")
+
+
+def test_the_focus_file_is_as_it_was(settings: Config, ledger: Ledger) -> None:
+    made = printed_focus(settings, ledger, Asked("2026-10", form="focus", suffix=".csv"))
+    assert made.decode() == (GOLDEN / "all.focus.csv").read_text(encoding="utf-8")
 
 
 def test_every_table_adds_up_to_the_same_cents(facts: Facts) -> None:
