@@ -13,6 +13,7 @@ from typing import Any
 
 from codeforms import FORMS
 from evaluation import Section, bootstrap
+from others import OTHERS, other
 from perturb import SAME, WRAPS, masked, parameters_bound, reprinted
 
 from costlens.trace import FOUND, NEAR, Tracer
@@ -126,6 +127,18 @@ def made() -> tuple[Code, list[Query]]:
     return code_of({row["path"]: row["sql"] for row in rows}), queries
 
 
+def nearly() -> tuple[Code, list[Query]]:
+    """Return the repository of the data, and statements that are nearly those in it and stand nowhere."""
+    rows = load("bqetl_assets.jsonl.gz")
+    queries = []
+    for row in rows:
+        for name, change in OTHERS.items() if not row["jinja"] and row["kind"] != "script" else ():
+            text = other(row["sql"], change, random.Random(row["asset"] + name))
+            if text:
+                queries.append(Query(name, text, row["path"], row["asset"].split(".")[1]))
+    return code_of({row["path"]: row["sql"] for row in rows}), queries
+
+
 def in_code() -> tuple[Code, list[Query]]:
     """Return a repository in which statements lie in programs, and what these run."""
     files, queries = {}, []
@@ -181,6 +194,29 @@ def evaluate() -> Iterator[Section]:
     yield by_class(told)
     yield curve(told)
     yield places(told)
+    yield others()
+
+
+def others() -> Section:
+    """Return how often a statement that stands nowhere is claimed: all are asked with the file present that they are like."""
+    code, queries = nearly()
+    tracer = Tracer([unit for held in code.values() for unit in held])
+    count: dict[str, list[int]] = {}
+    for query in queries:
+        said = tracer.trace(query.text)
+        is_shown = said.best is not None and said.best.unit.path == query.path
+        row = count.setdefault(query.group, [0, 0, 0])
+        for at, value in enumerate((1, said.verdict == FOUND, said.verdict == NEAR and is_shown)):
+            row[at] += value
+    rows = [
+        *((name, *row) for name, row in count.items()),
+        ("all", *(sum(each) for each in zip(*count.values(), strict=True))),
+    ]
+    return Section(
+        "Code tracing: statements that differ in one place from one in the code",
+        ("what differs", "asked", "claimed", "shown as a near-duplicate of it"),
+        tuple(rows),
+    )
 
 
 def _clusters(told: Sequence[Answer]) -> list[list[Answer]]:

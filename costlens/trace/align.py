@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from costlens.trace.cut import DOTTED, LOCAL, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
-from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, TEXT, VALUE, Hashes, Ints, hash_of
+from costlens.trace.cut import DOTTED, LOCAL, NEGATED, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
+from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, NUMBER, PARAMETER, TEXT, VALUE, Hashes, Ints, hash_of
 from costlens.trace.pairs import pairs_of
 
 #: Names that tools put around a statement.
@@ -33,6 +35,30 @@ _WRAPPING = np.array(
 _RESTRICTING = np.array(
     [hash_of(word) for word in ("where", "having", "qualify", "join", "union", "intersect", "except", "and")], np.uint64
 )
+_COMPARING = np.array([hash_of(word) for word in ("=", "!=", "<", ">", "<=", ">=", "like", "limit")], np.uint64)
+_JOINING = np.array([hash_of(word) for word in ("and", "or", "where", "union", "join")], np.uint64)
+#: Words that printers write or leave out: a comma may stand for a join, what is joined is compared by its name.
+_LOOSE = frozenset((hash_of("join"), hash_of("struct")))
+#: Of a unit that a text was cut off within, more tokens than these are left.
+_LAST = 2
+_HEADS = frozenset(
+    hash_of(word)
+    for word in (
+        "select",
+        "with",
+        "from",
+        "values",
+        "insert",
+        "merge",
+        "create",
+        "update",
+        "delete",
+        "copy",
+        "alter",
+        "explain",
+    )
+)
+_COUNT = hash_of("count")  # of failures
 _FALSE = hash_of("false")  # `where false limit 0`: dbt asks for columns
 
 
@@ -52,8 +78,10 @@ class Alignment:
     filled: int = 0  # tokens of the query that fill holes
     foreign: int = 0  # names within the matched part that only the query has
     missing: int = 0  # names within the matched part that only the unit has
-    words: int = 0  # other tokens that differ there
+    words: int = 0  # other tokens that only one side has there
+    moved: Counter[int] = field(default_factory=Counter)  # hash -> how many more of them the query has
     targets: int = 0  # names of the table that is written that differ
+    lost_target: bool = False  # the unit writes a table, and the query has lost its head
     same_target: bool = False  # both write a table, and its names are equal
     instead: tuple[int, ...] = ()  # hashes of what stands where another name was likely
     tables: int = 0  # of the names that differ, those of tables
@@ -61,6 +89,10 @@ class Alignment:
     renamed: int = 0  # local names of the unit that have another name in the query
     texts: int = 0  # literals that are the same
     other_texts: int = 0  # literals that are not
+    numbers: int = 0  # numbers that are not: dates are another ones in each run
+    negations: int = 0  # `not` that only one side has
+    wrapped: int = 0  # tokens around it that a known wrapper put there
+    is_broken: bool = False  # the query's last token stands alone after the match: it may be cut off within
     hidden_texts: int = 0  # literals of the unit that the query masks
     matched_tables: int = 0  # names of tables that are not the unit's own parts
     matched_names: int = 0
@@ -108,7 +140,13 @@ def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
         ours, theirs = slice(at[place] + 1, at[place + 1]), slice(to[place] + 1, to[place + 1])
         if not _renamed(found, query, unit, ours, theirs, own, renames):
             _gap(found, query, unit, ours, theirs)
+    for word, surplus in found.moved.items():
+        if word == VALUE:
+            found.values, found.words = max(surplus, 0), found.words + max(-surplus, 0)
+        elif word not in _LOOSE:
+            found.words += abs(surplus)
     _texts(found, query, unit, at, to)
+    found.negations = abs(int(((query.flags[at] & NEGATED) != 0).sum()) - int(((unit.flags[to] & NEGATED) != 0).sum()))
     _targets(found, query, unit)
     before = np.flatnonzero((unit.kinds[to - 1] == HOLE) & (unit.hashes[to - 1] != HOLE_HASH) & (at > 0) & (to > 0))
     seen = query.hashes[at[before] - 1]
@@ -129,9 +167,14 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     found.head, found.tail = first, len(query) - last - 1
     if found.tail and not found.unit_after and bool((unit.kinds[found.last + 1 : found.last + 2] == HOLE).any()):
         found.filled, found.tail = found.tail, 0  # the unit ends in a hole
-    outside = np.r_[0:first, len(query) - found.tail : len(query)]
+    found.is_broken = found.tail == 1 and found.unit_rest > _LAST
+    outside = np.r_[0:first, len(query) - (0 if found.is_broken else found.tail) : len(query)]
     unknown = (query.kinds[outside] == NAME) & ~np.isin(query.hashes[outside], unit.hashes)
-    unknown &= ~np.isin(query.hashes[outside], _WRAPPING) & ((query.flags[outside] & WRITTEN) == 0)
+    is_wrapping = np.isin(query.hashes[outside], _WRAPPING)
+    unknown &= ~is_wrapping & ((query.flags[outside] & WRITTEN) == 0)
+    if is_wrapping.any():
+        found.wrapped = len(outside)
+        unknown &= query.hashes[outside] != _COUNT
     found.around = int(unknown.sum())
     found.after = int(unknown[first:].sum())
     rest = query.hashes[len(query) - found.tail :]
@@ -142,22 +185,19 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
 
 def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice) -> None:
     """Sort what stands between two matches."""
-    has_hole = False
-    for kind, flag in zip(unit.kinds[theirs].tolist(), unit.flags[theirs].tolist(), strict=True):
-        if kind == HOLE:
-            has_hole = True
-        elif flag & OPTIONAL:
-            continue
-        elif kind != NAME:
-            found.words += 1
-        elif not flag & WRITTEN:
-            found.missing += 1
-            found.tables += bool(flag & TABLE)
+    literals = _only_in_unit(found, unit, theirs)
+    holes = np.flatnonzero(unit.kinds[theirs] == HOLE)
     size = int(ours.stop - ours.start)
+    has_value = bool((query.hashes[ours] == VALUE).any())
+    if not (len(holes) or has_value):
+        found.moved[VALUE] -= literals
     if not size:
         return
-    if has_hole or _repeats(query.hashes[ours], unit, theirs):
+    if len(holes) or _repeats(query.hashes[ours], unit, theirs):
         found.filled += size
+        before = theirs.start + int(holes[0]) - 1 if len(holes) == 1 else -1
+        if before >= 0 and np.isin(unit.hashes[before], _COMPARING) and np.isin(query.hashes[ours], _JOINING).any():
+            found.foreign += 1  # a value stands there, and no further condition
         return
     for kind, flag, word in zip(
         query.kinds[ours].tolist(), query.flags[ours].tolist(), query.hashes[ours].tolist(), strict=True
@@ -166,10 +206,26 @@ def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice) ->
             if not flag & WRITTEN:
                 found.foreign += 1
                 found.tables += bool(flag & TABLE)
-        elif word == VALUE:
-            found.values += 1
         else:
-            found.words += 1
+            found.moved[word] += 1
+
+
+def _only_in_unit(found: Alignment, unit: Cut, theirs: slice) -> int:
+    """Note what must stand in the query and does not; return how many literals."""
+    literals = 0
+    for kind, flag, word in zip(
+        unit.kinds[theirs].tolist(), unit.flags[theirs].tolist(), unit.hashes[theirs].tolist(), strict=True
+    ):
+        if kind == HOLE or flag & OPTIONAL:
+            continue
+        if kind in (TEXT, NUMBER, PARAMETER):
+            literals += 1
+        elif kind != NAME:
+            found.moved[word] -= 1
+        elif not flag & WRITTEN:
+            found.missing += 1
+            found.tables += bool(flag & TABLE)
+    return literals
 
 
 def _renamed(
@@ -184,6 +240,8 @@ def _renamed(
         return False
     if ((unit.flags[theirs] | query.flags[ours]) & DOTTED).any() or np.isin(query.hashes[ours], unit.hashes).any():
         return False
+    if np.isin(unit.hashes[theirs], query.hashes).any():
+        return False  # the part goes by its own name in another place
     if any(renames.setdefault(before, after) != after for before, after in zip(old, new, strict=True)):
         return False
     found.renamed += int(size)
@@ -202,6 +260,7 @@ def _repeats(ours: Hashes, unit: Cut, theirs: slice) -> bool:
 def _targets(found: Alignment, query: Cut, unit: Cut) -> None:
     """Compare the tables that both write, from the last part of the name on; what is not known may be anything."""
     ours, theirs = query.written(), unit.written()
+    found.lost_target = bool(theirs) and not ours and int(query.hashes[0]) not in _HEADS
     if not ours or not theirs:
         return
     for (own, _), (other, kind) in zip(reversed(ours), reversed(theirs), strict=False):
@@ -211,10 +270,23 @@ def _targets(found: Alignment, query: Cut, unit: Cut) -> None:
 
 
 def _texts(found: Alignment, query: Cut, unit: Cut, at: Ints, to: Ints) -> None:
-    told = unit.kinds[to] == TEXT
-    ours, theirs = query.texts[at[told]], unit.texts[to[told]]
-    hidden = query.kinds[at[told]] != TEXT
+    """Compare literals; beside a hole a run of them may hold what fills it."""
+    fixed = np.isin(unit.kinds[to], (TEXT, NUMBER)) & (unit.texts[to] != 0)
+    fixed &= ~_beside_hole(unit, to) & ((unit.flags[to] & OPTIONAL) == 0)
+    if at[-1] == len(query) - 1 and len(unit) - to[-1] - 1 > _LAST:
+        fixed[-1] = False  # a number may be cut off too
+    ours, theirs = query.texts[at[fixed]], unit.texts[to[fixed]]
+    kinds, is_text = query.kinds[at[fixed]], unit.kinds[to[fixed]] == TEXT
+    hidden = ~np.isin(kinds, (TEXT, NUMBER))
+    is_text |= kinds == TEXT
     same = (ours == theirs) & ~hidden
-    found.texts = int(same.sum())
-    found.hidden_texts = int(hidden.sum())
-    found.other_texts = int((~same & ~hidden).sum())
+    found.texts = int((same & is_text).sum())
+    found.hidden_texts = int((hidden & is_text).sum())
+    found.other_texts = int((~same & ~hidden & is_text).sum())
+    found.numbers = int((~same & ~hidden & ~is_text & (ours != 0)).sum())
+
+
+def _beside_hole(unit: Cut, to: Ints) -> npt.NDArray[np.bool_]:
+    holes = np.concatenate(([False], unit.kinds == HOLE, [False]))
+    beside: npt.NDArray[np.bool_] = holes[to] | holes[to + 2]
+    return beside

@@ -20,6 +20,7 @@ from costlens.trace.lexicon import (
     HOLE,
     IF_OPEN,
     NAME,
+    NOT,
     NUMBER,
     OPEN,
     PARAMETER,
@@ -37,6 +38,7 @@ from costlens.trace.lexicon import (
 
 # Flags of tokens.
 OPTIONAL, REPEATED, TABLE, LOCAL, READ, WRITTEN, DOTTED = 1, 2, 4, 8, 16, 32, 64  # DOTTED: a dot stands before
+NEGATED = 128  # `not` stands before
 SHINGLE = 4
 _BEFORE_TABLES = np.array([hash_of(word) for word in BEFORE_TABLES], np.uint64)
 _BEFORE_READ = {hash_of("from"), hash_of("join"), hash_of("using")}
@@ -132,17 +134,16 @@ def _statement(hashes: Hashes, kinds: Kinds, flags: Kinds, lines: Ints, texts: H
     kinds, texts = kinds.copy(), texts.copy()
     value = (kinds == TEXT) | (kinds == NUMBER) | (kinds == PARAMETER)
     if value.any():
-        # What a run of literals holds: unknown if one is, a text if one is; the hashes of its texts are added up.
+        # What a run of literals holds: unknown if one is, a text if one is; the hashes of its literals are added up.
         run = np.searchsorted(kept, np.arange(len(kinds)), side="right") - 1
         strong = np.zeros(len(kept), np.uint8)
         np.maximum.at(strong, run[value], _RANK[kinds[value]])
         sums = np.zeros(len(kept), np.uint64)
-        is_text = kinds == TEXT
         with np.errstate(over="ignore"):
-            np.add.at(sums, run[is_text], texts[is_text])
+            np.add.at(sums, run[value], texts[value])
         firsts = np.flatnonzero(value[kept])
         kinds[kept[firsts]] = _BY_RANK[strong[firsts]]
-        texts[kept[firsts]] = np.where(strong[firsts] == 2, sums[firsts], 0)
+        texts[kept[firsts]] = np.where(strong[firsts] < 3, sums[firsts], 0)
     return Cut(hashes[kept], kinds[kept], flags[kept], lines[kept], texts[kept])
 
 
@@ -154,10 +155,20 @@ _BY_RANK = np.array([0, NUMBER, TEXT, PARAMETER], np.uint8)
 def _flags(hashes: Hashes, kinds: Kinds) -> Kinds:
     flags = np.zeros(len(kinds), np.uint8)
     flags[1:][kinds[:-1] == DOT] = DOTTED
+    _mark_negated(hashes, kinds, flags)
     _mark_blocks(kinds, flags)
     _mark_tables(hashes, kinds, flags)
     _mark_locals(hashes, kinds, flags)
     return flags
+
+
+def _mark_negated(hashes: Hashes, kinds: Kinds, flags: Kinds) -> None:
+    for at in np.flatnonzero((kinds == SKIPPED) & (hashes == NOT)).tolist():
+        place = at + 1
+        while place < len(kinds) and kinds[place] >= SKIPPED and kinds[place] not in (END, PART):
+            place += 1
+        if place < len(kinds):
+            flags[place] |= NEGATED
 
 
 def _mark_blocks(kinds: Kinds, flags: Kinds) -> None:

@@ -20,6 +20,7 @@ _MIN_TOKENS, _MIN_NAMES = 10, 4
 #: So many tokens are enough where a whole query is a whole unit, word for word.
 _MIN_WHOLE = 8
 _MANY_NAMES = 10
+_MANIFOLD = 80
 _FEW = 3
 _FOR_CUT_OFF = 30
 _MIN_COVERED = 0.1
@@ -119,7 +120,8 @@ def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
         return 0.0
     inner = max(len(query) - found.head - found.tail, 1)
     explained = (found.matched + 0.5 * found.filled) / (inner + found.around)
-    differing = found.foreign + found.missing + found.other_texts + found.targets + strange
+    differing = found.foreign + found.missing + found.other_texts + found.numbers + found.negations
+    differing += found.targets + strange
     against = differing + found.tables
     share = differing / (found.matched_names + differing) if differing else 0.0
     base = min(explained, 1.0) * max(0.0, 1.0 - share)
@@ -131,7 +133,7 @@ def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
 
 def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) -> bool:
     """Tell whether nothing speaks against a place, and enough speaks for it."""
-    if against or found.words > 2 + 0.02 * found.matched or found.values > 2 + 0.2 * found.matched:
+    if against or found.words or found.lost_target or found.values > 2 + 0.2 * found.matched:
         return False
     if (
         is_named
@@ -141,6 +143,8 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
         and not _is_more(query, found)
     ):
         return True  # a model of few words, most of it holes, that is called as the table is
+    if found.same_target and not (found.head or found.unit_before or found.around) and found.tail <= found.is_broken:
+        return found.matched >= _MIN_TOKENS  # cut off after the name of what it writes
     is_whole = not (found.head or found.tail or found.filled or found.unit_before or found.unit_after)
     if is_whole and found.matched >= _MIN_WHOLE and found.matched_names >= _MIN_NAMES - 1:
         return True
@@ -148,7 +152,7 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
         return False
     if not _is_cut_off(found) and _is_more(query, found):
         return False
-    if found.matched + found.filled < 0.6 * len(query):
+    if found.matched + found.filled < 0.6 * (len(query) - found.wrapped):
         return False
     covered = _covered(found)
     if covered >= _FULLY:
@@ -156,7 +160,7 @@ def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) ->
     # A part of a statement: what is its own is the tables that it reads or writes.
     if _is_cut_off(found) and found.unit_before <= 3 and found.matched_names >= _FOR_CUT_OFF:
         covered = 1.0  # what is cut off says nothing of how long it was
-    is_own = found.matched_tables > 0 or found.same_target or is_named
+    is_own = found.matched_tables > 0 or found.same_target or is_named or found.matched_names >= _MANIFOLD
     return covered >= _MIN_COVERED and is_own and found.matched_names >= _MANY_NAMES
 
 
@@ -181,7 +185,10 @@ def differences(found: Alignment) -> str:
         (len(found.instead), "names of schemas are not those in the code"),
         (found.foreign, "names are only in the query"),
         (found.missing, "names are only in the code"),
-        (found.other_texts, "literals differ"),
+        (found.other_texts + found.numbers, "literals differ"),
+        (found.words, "words differ"),
+        (int(found.lost_target), "names of the table that is written are cut off"),
+        (found.negations, "negations differ"),
         (found.around, "names stand around it"),
     )
     told = [f"{count} {text}" for count, text in parts if count]

@@ -38,6 +38,7 @@ _CAST = (
 _DOUBLE = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:"""|\Z)|"[^"\\\n]*(?:(?:""|\\.)[^"\\\n]*)*"'
 _DEFAULT = r"\bby\s+target\b"  # of `when not matched`: printers leave it out
 _DEFAULT_OF_MERGE = re.compile(_DEFAULT)
+_LISTED = r"\bcross\s+join\b"  # printers write a comma so, or the other way
 _COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*"
 _PARAMETER = r"@@?\w+|%\(\w+\)s|%s|(?<![\w:)\]\"`}])(?<!\]):\w+|\$\d+|\?"
 _HOLES = r"\x06\w+|[\w$]*(?:(?:\x01|\$\{[^}\n]*\}|\{[a-z_][\w.\[\]]*\})[\w$]*)+"
@@ -50,7 +51,7 @@ def _scanner(*kinds: str) -> re.Pattern[str]:
     return re.compile("|".join(("\n", *kinds)), re.DOTALL)
 
 
-_BEFORE = (_COMMENT, _CAST, _DEFAULT, rf"{_TYPED}(?:\b[rbenx]{{1,2}}(?='))?(?:{_STRING})")
+_BEFORE = (_COMMENT, _CAST, _DEFAULT, _LISTED, rf"{_TYPED}(?:\b[rbenx]{{1,2}}(?='))?(?:{_STRING})")
 _AFTER = (rf"{_TYPED}(?:{_PARAMETER})", _HOLES, _NAME, _NUMBER, _SIGN)
 _SINGLE_QUOTES = _scanner(*_BEFORE, *_AFTER)
 _BOTH_QUOTES = _scanner(*_BEFORE, rf"(?:\b[rb]{{1,2}}(?=\"))?(?:{_DOUBLE})", *_AFTER)
@@ -58,9 +59,7 @@ _BOTH_QUOTES = _scanner(*_BEFORE, rf"(?:\b[rb]{{1,2}}(?=\"))?(?:{_DOUBLE})", *_A
 _DATE_LIKE = re.compile(r"[\d\s:.,+\-/tz%]*", re.IGNORECASE)
 _PREFIX = re.compile(r"^(?:cast|safe_cast|try_cast)?[\s(]*(?:date|timestamp|datetime|time)?\s*[rbenx]{0,2}(?=['\"])")
 
-_DROPPED = frozenset(
-    ("cast", "safe_cast", "try_cast", "not", "inner", "outer", "asc", "all", "::", "[", "]", "!", "+", "=>")
-)
+_DROPPED = frozenset(("cast", "safe_cast", "try_cast", "inner", "outer", "asc", "all", "::", "[", "]", "!", "+", "=>"))
 
 
 def _listed(words: str) -> list[str]:
@@ -79,10 +78,13 @@ _SAME = {
     ),
     "boolean": "bool",
     "iff": "if",
+    "temp": "temporary",
     "substring": "substr",
     "len": "length",
     "power": "pow",
     "minus": "except",
+    "stddev_samp": "stddev",
+    "var_samp": "variance",
     "rlike": "regexp_like",
 }
 _WORDS = frozenset(
@@ -106,6 +108,7 @@ def hash_of(text: str) -> int:
 
 VALUE = hash_of("\0value")  # of every literal and bind variable
 HOLE_HASH = hash_of("\0hole")
+NOT = hash_of("\0not")  # it is no token of its own, since printers move it
 
 
 class Lexicon(dict[str, int]):
@@ -159,17 +162,27 @@ def _read(token: str) -> tuple[int, int, int, int]:
         return 0, SKIPPED, lines, 0
     if token in _PUNCTUATION:
         return 0, _PUNCTUATION[token], 0, 0
+    if first in "cn" and (found := _read_word(token, lines)):
+        return found
     if first in _MARK_KINDS:
         return 0, _MARK_KINDS[first], 0, 0
     if "'" in token or '"' in token:
         return _literal(token, lines)
     if first.isdigit():
-        return VALUE, NUMBER, 0, hash_of(token)
+        return VALUE, NUMBER, 0, _number(token)
     if first == "\x06":
         return hash_of(token[1:]), HOLE, 0, 0
     if "\x01" in token or "{" in token:
         return HOLE_HASH, HOLE, lines, 0
     return (VALUE, PARAMETER, lines, 0) if _VALUE.fullmatch(token) else _code(token)
+
+
+def _read_word(token: str, lines: int) -> tuple[int, int, int, int] | None:
+    """Return the row of `not` and of `cross join`, None for what is neither."""
+    words = token.split()
+    if words == ["not"]:
+        return NOT, SKIPPED, 0, 0
+    return (0, COMMA, lines, 0) if words == ["cross", "join"] else None
 
 
 def _code(token: str) -> tuple[int, int, int, int]:
@@ -191,9 +204,17 @@ _PUNCTUATION = {".": DOT, ";": END, "(": OPEN, ")": CLOSE, ",": COMMA, "as": AS}
 
 
 def _literal(token: str, lines: int) -> tuple[int, int, int, int]:
-    body = _PREFIX.sub("", token)
-    body = re.sub(r"\s+as\s+\w+\s*\)$", "", body).strip("'\"").replace("\\", "").replace("''", "'")
+    quoted = re.sub(r"\s+as\s+\w+\s*\)$", "", _PREFIX.sub("", token))
+    body = quoted.strip("'\"").replace("\\", "").replace("''", "'")
     if any(mark in body for mark in ("\x01", "${", "%s", "%(")) or re.search(r"\{[a-z_]\w*\}", body):
         return VALUE, PARAMETER, lines, 0
-    kind = NUMBER if _DATE_LIKE.fullmatch(body) else TEXT
-    return VALUE, kind, lines, hash_of(body)
+    if len(quoted) < 2 or quoted[-1] != quoted[0]:
+        return VALUE, PARAMETER, lines, 0  # the text was cut off within it
+    if _DATE_LIKE.fullmatch(body):
+        return VALUE, NUMBER, lines, _number(body) if body.replace(".", "").isdigit() else 0
+    return VALUE, TEXT, lines, hash_of(body)
+
+
+def _number(token: str) -> int:
+    """Return the hash of a number: 1.0 and 1.00 are one, dates have none since each run has another."""
+    return hash_of(token.rstrip("0").rstrip(".") if "." in token else token)

@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from costlens.trace.cut import SHINGLE, Cut
-from costlens.trace.lexicon import Ints
+from costlens.trace.cut import OPTIONAL, SHINGLE, Cut
+from costlens.trace.lexicon import HOLE, Ints
 
 #: Gaps longer than this on either side are looked into at their ends only.
 _GAP, _EDGE = 200, 40
@@ -36,8 +36,9 @@ def pairs_of(query: Cut, unit: Cut) -> Ints:
         a, b = i + grown, j + grown
     if not blocks:
         return np.zeros((0, 2), np.int32)
-    starts = np.array([block[:2] for block in _trimmed(_joined(blocks))], np.int32)
-    sizes = np.array([block[2] for block in _trimmed(_joined(blocks))], np.int32)
+    kept = _without_end(_trimmed(_joined(blocks)), query, unit)
+    starts = np.array([block[:2] for block in kept], np.int32)
+    sizes = np.array([block[2] for block in kept], np.int32)
     steps = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     pairs: Ints = (np.repeat(starts, sizes, axis=0) + steps[:, None]).astype(np.int32)
     return pairs
@@ -89,6 +90,16 @@ def _trimmed(blocks: list[Block]) -> list[Block]:
         else:
             break
     return blocks
+
+
+def _without_end(blocks: list[Block], query: Cut, unit: Cut) -> list[Block]:
+    """Take off the last word of a text where it is equal to one further on only since the text was cut off within it."""
+    if len(blocks) < 2 or blocks[-1][2] > 1:
+        return blocks
+    (a, b, held), (i, j, _) = blocks[-2:]
+    skipped = slice(b + held, j)
+    is_fixed = (unit.kinds[skipped] != HOLE) & (unit.flags[skipped] & OPTIONAL == 0)
+    return blocks[:-1] if i == a + held == len(query) - 1 and is_fixed.any() else blocks
 
 
 def _is_stray(size: int, before: Block, after: Block) -> bool:

@@ -18,7 +18,7 @@ from costlens.trace.cut import Cut
 from costlens.trace.units import Unit, suffix
 
 #: Of what is stored: another number, and everything is read anew.
-VERSION = 4
+VERSION = 5
 _SCHEMA = """
 create table if not exists units (key text primary key, body blob not null) without rowid;
 create table if not exists traces (key text primary key, body text not null) without rowid;

@@ -62,7 +62,7 @@ class Tracer:
 
     def trace(self, text: str) -> Trace:
         """Return where a query's text comes from; masked texts (`?` for literals, no comments) are as good as raw ones."""
-        text = without_ephemeral(text[:_MAX_TEXT])
+        text = _whole_names(without_ephemeral(text[:_MAX_TEXT]))
         traces = [self._read_as(text, double_is_text=is_text) for is_text in readings(text)]
         return max(traces, key=lambda trace: (trace.verdict == FOUND, trace.score))
 
@@ -72,6 +72,11 @@ class Tracer:
             statements = sorted(statements, key=len, reverse=True)[:_MOST_STATEMENTS]
         traces = [(one, judge(one, self.index)) for one in statements if len(one) >= MIN_TOKENS]
         return best_of(traces) if traces else Trace(UNKNOWN, 0.0, why="too short to tell")
+
+
+def _whole_names(text: str) -> str:
+    """Return a text without the quoted name at its end that was cut off within."""
+    return text[: text.rindex("`")] if text.count("`") % 2 else text
 
 
 def _read(listed: Listing, store: Store) -> list[tuple[str, bytes]]:
