@@ -97,11 +97,18 @@ def _evidence(told: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     entries: list[dict[str, Any]] = json.loads(told[0]["evidence"])
     entries.sort(key=lambda entry: order.index(entry["method"]) if entry["method"] in order else len(order))
     assets = {row["asset"] for row in told if row["asset"]}
+    teams = {row["team"] for row in told if row["team"]}
+
+    def agrees(entry: dict[str, Any]) -> bool | None:
+        if entry["asset"] and assets:
+            return entry["asset"] in assets
+        return entry["team"] in teams if entry["team"] and teams else None
+
     return tuple(
         {
             **entry,
             "wins": entry["method"] == told[0]["method"],
-            "agrees": entry["asset"] in assets if entry["asset"] and assets else None,
+            "agrees": agrees(entry),
         }
         for entry in entries
     )

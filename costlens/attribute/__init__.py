@@ -54,7 +54,7 @@ SPEAK_FOR_SHAPE = tuple(method.NAME for method in METHODS[: METHODS.index(shape)
 REACH_DAYS = parent.REACH_DAYS
 #: What an orchestrator says of a query that evidence comes from lies within this many days of the query it speaks of.
 RUN_REACH = REACH_DAYS + run.REACH
-_VERSION = 2
+_VERSION = 3
 
 
 def attribute(

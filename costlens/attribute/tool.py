@@ -11,6 +11,8 @@ from costlens.attribute.verdicts import Traits, Verdict, equal_shares
 from costlens.marks import json_object, pairs_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import ibis.expr.types as ir
 
     from costlens.attribute.known import Known
@@ -38,7 +40,7 @@ def _by_group(scene: Scene, columns: Sequence[str], numbers: Sequence[int]) -> l
         if column in columns
     }
 
-    def read(row: Mapping[str, Any], _: int) -> Verdict | None:
+    def read(row: Mapping[str, Any], era: int) -> Verdict | None:
         fields: dict[str, Sequence[str]] = {}
         for column in columns:
             value = row[column]
@@ -51,7 +53,7 @@ def _by_group(scene: Scene, columns: Sequence[str], numbers: Sequence[int]) -> l
             else:
                 fields[column] = (value,)
         match = scene.tools.first(numbers, fields)
-        return _verdict(match, scene.known) if match else None
+        return _verdict(match, scene.known, scene.day_of_era(era)) if match else None
 
     return scene.by_columns(columns, read)
 
@@ -71,7 +73,7 @@ def of_pairs(text: str, kind: str) -> dict[str, Sequence[str]]:
     return {f"{kind}:{key}": (str(value),) for key, value in body.items() if isinstance(value, str | int)}
 
 
-def _verdict(match: Match, known: Known) -> Verdict | None:
+def _verdict(match: Match, known: Known, day: date) -> Verdict | None:
     rule = match.rule
     asset, team = match.fill(rule.asset), match.fill(rule.team)
     found = known.find(asset) if asset else None
@@ -82,4 +84,5 @@ def _verdict(match: Match, known: Known) -> Verdict | None:
         assets=equal_shares([found]) if found else (),
         team=known.team(team) if team else None,
         traits=Traits(rule.environment, rule.purpose),
+        owner=known.owner(found, day) if found else None,
     )

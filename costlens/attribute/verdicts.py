@@ -44,7 +44,7 @@ class Verdict:
     team: str | None = None
     traits: Traits = Traits()
     owner: str | None = None
-    """Who owns all the assets, where that matters: a read is paid by whoever a rule says asked."""
+    """Who owns all the assets, where that matters: for what a tool works and what is read."""
 
     @property
     def speaks(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from costlens.commands._options import config_option, open_config, open_ledger
-from costlens.errors import UsageError
+from costlens.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from costlens.blame import Asked
@@ -60,7 +60,7 @@ def command(
     if not (query_id or top or file or queries):
         raise UsageError("blame: which query? give QUERY_ID, --top N, --file q.sql or --queries FILE.jsonl")
     asked = read_queries(queries, file)
-    config = open_config(config_path) if query_id or top or not folders else None
+    config = _config(config_path, needed=bool(query_id or top)) if query_id or top or not folders else None
     with ExitStack() as opened:
         store = opened.enter_context(Store(cache_file()))
         estate = None
@@ -73,6 +73,15 @@ def command(
             blamed = blame.of(one)
             lines = [as_json(blamed)] if in_json else [plain(line).plain for line in as_lines(blamed)]
             sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _config(path: Path, *, needed: bool) -> Config:
+    try:
+        return open_config(path)
+    except ConfigError:
+        if needed:
+            raise
+        raise UsageError("blame: no repository: name a folder with --repo, or list some in costlens.yml") from None
 
 
 def _repositories(folders: tuple[Path, ...], config: Config | None) -> list[Repository]:

@@ -19,7 +19,7 @@ from costlens.lineage.reader import Lineage, read
 __all__ = ["VERSION", "Lineage", "read", "read_many"]
 
 #: Rises when statements are read differently: what was read by another version is read again.
-VERSION = 1
+VERSION = 2
 _WORTH_A_POOL = 20_000
 _CHUNK = 500
 

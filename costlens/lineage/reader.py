@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from costlens.lineage.scopes import Reading, Scope
-from costlens.lineage.tokens import Tokens, plain, words
+from costlens.lineage.tokens import Tokens, is_name, plain, words
 
 #: Longer texts are cut: what a statement writes stands at its beginning.
 MAX_TEXT = 1_000_000
@@ -275,7 +275,12 @@ class Walk(Tokens):
         before = self.word(-2)
         is_argument = self.depth > 0 and before in ("(", ",", "=>")
         is_query = before in ("", ";", "AS", "ALL", *_UNIONS) or (self.verb == "insert" and not self.scope.is_query)
-        if self.word() == "(":
+        if self.word() == "(" and self.word(1) == "IDENTIFIER" and self.scope.expects:
+            self.at += 1
+            self.scope.expects = False
+            self.reads(self.name())
+            self.skip(")")
+        elif self.word() == "(":
             self.scope.expects = False
         elif (is_argument and not self.scope.is_query) or is_query or self.scope.expects:
             self.scope.expects = False
@@ -291,6 +296,8 @@ class Walk(Tokens):
             return
         if self.word() == "ONLY":
             self.at += 1
+        if self.word() == "STREAM" and self.dialect == "databricks" and self._is_streamed():
+            self.at += 1  # a table or a function that is read as a stream
         is_looked_up = self.word() == "IDENTIFIER" and self.word(1) == "("
         at, parts = self.at, self.name()
         if self.word() == "(" and not is_looked_up:
@@ -299,6 +306,13 @@ class Walk(Tokens):
         if parts and ".".join(map(plain, parts)) not in self.owns:
             self.noted.readings.append(Reading(parts, at, scope))
         self.alias(parts)
+
+    def _is_streamed(self) -> bool:
+        return (
+            self.at + 1 < len(self.tokens)
+            and is_name(self.tokens[self.at + 1], self.dialect)
+            and self.word(1) not in _NO_ALIAS
+        )
 
     def alias(self, parts: tuple[str, ...] | None) -> str | None:
         """Read the alias that follows a relation and note by which names it goes."""
@@ -329,11 +343,12 @@ class Walk(Tokens):
             return
         start, name = self.at, plain(self.tokens[self.at])
         self.at += 1
-        if self.word() == "(":
+        has_body = self.word() == "(" and self.word(1) in ("SELECT", "WITH", "FROM")  # Spark may leave AS out
+        if self.word() == "(" and not has_body:
             while self.at < len(self.words) and self.words[self.at] not in (")", ";"):
                 self.at += 1
             self.skip(")")
-        if not self.skip("AS"):
+        if not (has_body or self.skip("AS")):
             self.at = start
             return
         self.skip("NOT")

@@ -89,6 +89,8 @@ def delete(walk: Walk) -> None:
     walk.skip_all(("LOW_PRIORITY", "QUICK", "IGNORE"))
     has_from = walk.skip("FROM")
     walk.skip("ONLY")
+    if walk.word(1) not in ("WHERE", ".", ";", ""):
+        walk.skip("TABLE")  # of Hive
     name = walk.name()
     if not name:
         return

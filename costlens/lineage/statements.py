@@ -78,7 +78,30 @@ def _create_other(walk: Walk) -> None:
         walk.does("create index")
         walk.writes(walk.name())
         return
+    if walk.word() == "FLOW":
+        apply(walk)
+        return
     walk.does("create", writes=False)
+    walk.to_end()
+
+
+def apply(walk: Walk) -> None:
+    """APPLY CHANGES INTO t FROM s and CREATE FLOW f AS … INTO t … of Databricks."""
+    while walk.word() not in ("INTO", ";", ""):
+        walk.at += 1
+    if walk.skip("INTO"):
+        walk.does("apply")
+        walk.writes(walk.name())
+        walk.scope.is_query = True
+
+
+def repair(walk: Walk) -> None:
+    """MSCK REPAIR TABLE t of Hive."""
+    walk.at += 1
+    walk.skip("REPAIR")
+    if walk.skip("TABLE"):
+        walk.does("repair")
+        walk.writes(walk.name())
     walk.to_end()
 
 
@@ -244,6 +267,7 @@ def nothing(walk: Walk) -> None:
 HEADS: dict[str, Callable[[Walk], None]] = {
     "ALTER": alter,
     "ANALYZE": analyze,
+    "APPLY": apply,
     "CACHE": cache,
     "COPY": copy,
     "CREATE": create,
@@ -255,6 +279,7 @@ HEADS: dict[str, Callable[[Walk], None]] = {
     "INSERT": insert,
     "LOAD": load,
     "MERGE": merge,
+    "MSCK": repair,
     "OPTIMIZE": listed("optimize"),
     "REFRESH": listed("refresh"),
     "REORG": listed("optimize"),

@@ -45,6 +45,9 @@ def _pattern(dialect: str) -> re.Pattern[str]:
     return re.compile("|".join(kinds), re.DOTALL)
 
 
+_PART = r'"[^"]+"|`[^`]+`|[^\W\d][\w$]*'
+_PARTS = re.compile(_PART)
+_QUALIFIED = re.compile(rf"(?:{_PART})(?:\.(?:{_PART}))*")
 _PATTERNS: dict[str, re.Pattern[str]] = {}
 
 
@@ -146,11 +149,7 @@ class Tokens:
             self.at += 1
         self.skip(")")
         name = inside[1:-1] if inside[:1] == "'" else ""
-        return (
-            tuple(name.split("."))
-            if name and all(part.replace("$", "_").isidentifier() for part in name.split("."))
-            else ()
-        )
+        return tuple(_PARTS.findall(name)) if _QUALIFIED.fullmatch(name) else ()
 
     def inline(self, text: str) -> None:
         """Read a text as if it stood here as a statement."""

@@ -81,7 +81,7 @@ class Alignment:
     words: int = 0  # other tokens that only one side has there
     moved: Counter[int] = field(default_factory=Counter)  # hash -> how many more of them the query has
     targets: int = 0  # names of the table that is written that differ
-    lost_target: bool = False  # the unit writes a table, and the query has lost its head
+    is_headless: bool = False  # it begins within the unit and with no statement: what it wrote may be anything
     same_target: bool = False  # both write a table, and its names are equal
     instead: tuple[int, ...] = ()  # hashes of what stands where another name was likely
     tables: int = 0  # of the names that differ, those of tables
@@ -135,6 +135,7 @@ def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
     found.matched = len(pairs)
     found.first, found.last = int(to[0]), int(to[-1])
     _ends(found, query, unit, int(at[0]), int(at[-1]))
+    found.is_headless = found.unit_before > 0 and int(query.hashes[0]) not in _HEADS
     own = set(unit.hashes[(unit.flags & LOCAL) != 0].tolist())
     for place in np.flatnonzero((np.diff(at) > 1) | (np.diff(to) > 1)).tolist():
         ours, theirs = slice(at[place] + 1, at[place + 1]), slice(to[place] + 1, to[place + 1])
@@ -260,7 +261,6 @@ def _repeats(ours: Hashes, unit: Cut, theirs: slice) -> bool:
 def _targets(found: Alignment, query: Cut, unit: Cut) -> None:
     """Compare the tables that both write, from the last part of the name on; what is not known may be anything."""
     ours, theirs = query.written(), unit.written()
-    found.lost_target = bool(theirs) and not ours and int(query.hashes[0]) not in _HEADS
     if not ours or not theirs:
         return
     for (own, _), (other, kind) in zip(reversed(ours), reversed(theirs), strict=False):

@@ -133,7 +133,7 @@ def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
 
 def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) -> bool:
     """Tell whether nothing speaks against a place, and enough speaks for it."""
-    if against or found.words or found.lost_target or found.values > 2 + 0.2 * found.matched:
+    if against or found.words or found.is_headless or found.values > 2 + 0.2 * found.matched:
         return False
     if (
         is_named
@@ -187,7 +187,7 @@ def differences(found: Alignment) -> str:
         (found.missing, "names are only in the code"),
         (found.other_texts + found.numbers, "literals differ"),
         (found.words, "words differ"),
-        (int(found.lost_target), "names of the table that is written are cut off"),
+        (int(found.is_headless), "head is missing"),
         (found.negations, "negations differ"),
         (found.around, "names stand around it"),
     )

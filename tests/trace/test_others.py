@@ -82,7 +82,8 @@ def test_a_text_without_its_head_may_write_anything() -> None:
     head = "create or replace view acme.klar.events as "
     tracer = Tracer(units_of("events/view.sql", (head + STATEMENT).encode()))
     assert tracer.trace(STATEMENT).verdict == FOUND
-    assert tracer.trace(STATEMENT[30:]).verdict == NEAR
+    for start in (30, 100, 200):
+        assert tracer.trace(STATEMENT[start:]).verdict == NEAR
 
 
 def test_a_value_in_a_template_is_no_place_for_a_condition() -> None:

@@ -143,3 +143,11 @@ def test_without_a_question_it_says_what_to_give(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["blame", "--repo", str(tmp_path)])
     assert done.exit_code == 1
     assert "--queries" in done.output
+
+
+def test_without_a_repository_it_says_what_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "q.sql").write_text(QUERY)
+    done = CliRunner().invoke(main, ["blame", "--file", "q.sql"])
+    assert done.exit_code == 1
+    assert "--repo" in done.output
