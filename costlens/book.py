@@ -292,14 +292,13 @@ class Books:
 
     def _attribute(self, days: Collection[int]) -> set[int]:
         """Attribute days, and those of whose shapes they now tell otherwise; return the latter."""
-        chunks = [(chunk, self._tell(chunk)) for chunk in self._chunks(days)]
-        more = {day for chunk, changed in chunks for day in self.shapes.spoken_of(changed, chunk)}
+        more = self.shapes.spoken_of([(chunk, self._tell(chunk)) for chunk in self._chunks(days)])
         for chunk in self._chunks(more):
             self._tell(chunk)
         return more
 
-    def _tell(self, days: Collection[int]) -> set[tuple[int, str]]:
-        """Attribute days; return each day and shape that was for something else before."""
+    def _tell(self, days: Collection[int]) -> pa.Table:
+        """Attribute days; return what shapes were for then and were not before, and the other way round."""
         read = set(days) | self._callers(set(days))
         facts = self._facts(read)
         facts["sessions"] = self._stored("sessions", _around(days))

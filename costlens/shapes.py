@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 
 from costlens.attribute import SPEAK_FOR_SHAPE
 from costlens.attribute.deeds import deeds_of
 from costlens.attribute.follow import REACH_DAYS
-from costlens.attribute.shape import reached, window, within
+from costlens.attribute.shape import reached, window
 from costlens.attribute.tools import Tools
 from costlens.engine import Engine
 from costlens.lineage import VERSION
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _REMEMBERED_DAYS = 8
 #: What the vendor says of a query is known by the query's start: it is looked for so many days before its end.
 ACCESS_REACH_DAYS = 2
+#: Before the first step of an attribution, and after the last.
+_NO_STEP, _STAYS = -1, 2**31
 
 
 class Shapes:
@@ -84,8 +87,8 @@ class Shapes:
         lows, highs = zip(*windows, strict=True) if windows else ((0,), (-1,))
         return self._stored("shape_assets", range(min(lows), max(highs) + 1))
 
-    def note_assets(self, days: Collection[int]) -> set[tuple[int, str]]:
-        """Keep what shapes were for on days that were attributed; return each (day, shape) that was for something else before.
+    def note_assets(self, days: Collection[int]) -> pa.Table:
+        """Keep what shapes were for on days that were attributed; return what differs from before: day, shape, asset, is_new.
 
         Where no other day could be spoken of nothing is compared: a first sync need not look at each of its shapes.
         """
@@ -100,30 +103,71 @@ class Shapes:
         with self._engine.scratch():
             new = joined.select("source", "day", "shape", "asset").distinct()
             new = self._engine.materialise(new, "new_shape_assets")
-            changed = self._changed(new, days) if others else set()
-            if changed or not others:
+            old = self._stored("shape_assets", days).select(*new.columns)
+            came, gone = new.difference(old).mutate(is_new=True), old.difference(new).mutate(is_new=False)
+            changes = self._engine.arrow((came.union(gone) if others else came.limit(0)).drop("source"))
+            if changes.num_rows or not others:
                 self._writer.replace("shape_assets", self._source, days, new, self._engine)
-        return changed
+        return changes
 
-    def _changed(self, new: ir.Table, days: Collection[int]) -> set[tuple[int, str]]:
-        old = self._stored("shape_assets", days).select(*new.columns)
-        differing = old.difference(new).union(new.difference(old)).select("day", "shape").distinct()
-        return {(row["day"], row["shape"]) for row in self._engine.rows(differing)}
+    def spoken_of(self, told: Sequence[tuple[Collection[int], pa.Table]]) -> set[int]:
+        """Return the days for which a shape now speaks otherwise than when they were attributed.
 
-    def spoken_of(self, changed: set[tuple[int, str]], seen: Collection[int]) -> set[int]:
-        """Return the days that have queries of changed shapes within reach, but for `seen` where all changes were known."""
-        days = (reached({day for day, _ in changed}) & self._writer.days("lineage", self._source)) - set(seen)
+        `told` are the steps of an attribution, each with its days and the changes that `note_assets` then found: a day knew
+        those of its own step and of the steps before. Most changes tell of one more day what all others tell: they change nothing.
+        """
+        changed = {day for _, changes in told for day in changes["day"].unique().to_pylist()}
+        days = reached(changed) & self._writer.days("lineage", self._source)
         if not days:
             return set()
         with self._engine.scratch():
-            columns = (Column("changed_on", "integer"), Column("shape", "text"))
-            numbers, names = zip(*sorted(changed), strict=True)
-            arrow = pa.table({"changed_on": pa.array(numbers, pa.int64()), "shape": pa.array(names, pa.string())})
-            table = self._engine.register(arrow, "changed_shapes", columns)
-            seen_on = self._stored("lineage", days).select("day", "shape").distinct()
-            pairs = seen_on.join(table, "shape").select("day", "changed_on").distinct()
-            rows = self._engine.rows(pairs)
-        return {row["day"] for row in rows if within(row["day"], row["changed_on"])}
+            return {row["day"] for row in self._engine.rows(self._otherwise(told, days))}
+
+    def _otherwise(self, told: Sequence[tuple[Collection[int], pa.Table]], days: Collection[int]) -> ir.Table:
+        """Return those of `days` that have a shape whose one asset was another, or not one, at their step; days in no step saw none."""
+        changes = self._changes(told)
+        steps = {day: step for step, (of_step, _) in enumerate(told) for day in of_step}
+        rows = [(day, *window(day), steps.get(day, _NO_STEP)) for day in sorted(days)]
+        names = ("day", "low", "high", "step")
+        windows = pa.table(
+            {name: pa.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        )
+        spans = self._engine.register(windows, "windows", [Column(name, "integer") for name in names])
+        seen = self._stored("lineage", days).select("day", "shape").distinct().semi_join(changes, "shape")
+        seen = seen.join(spans, "day").select("low", "high", "step", "shape", seen_on="day")
+        pairs = seen.join(self._history(changes, days), "shape")
+        pairs = pairs.filter((pairs.day >= pairs.low) & (pairs.day <= pairs.high))
+        then, now = (pairs.came <= pairs.step) & (pairs.gone > pairs.step), pairs.gone == _STAYS
+        answers = pairs.group_by("seen_on", "shape").agg(
+            then_least=pairs.asset.min(where=then),
+            then_most=pairs.asset.max(where=then),
+            now_least=pairs.asset.min(where=now),
+            now_most=pairs.asset.max(where=now),
+        )
+        before, after = (
+            ibis.ifelse(least == most, least, ibis.null("string"))
+            for least, most in ((answers.then_least, answers.then_most), (answers.now_least, answers.now_most))
+        )
+        return answers.filter(~before.identical_to(after)).select(day="seen_on").distinct()
+
+    def _changes(self, told: Sequence[tuple[Collection[int], pa.Table]]) -> ir.Table:
+        steps = [
+            changes.append_column("step", pa.array([step] * changes.num_rows, pa.int64()))
+            for step, (_, changes) in enumerate(told)
+        ]
+        columns = [Column("day", "day"), Column("shape", "text"), Column("asset", "text")]
+        columns += [Column("is_new", "boolean"), Column("step", "integer")]
+        return self._engine.register(pa.concat_tables(steps), "changed_shapes", columns)
+
+    def _history(self, changes: ir.Table, days: Collection[int]) -> ir.Table:
+        """Return what changed shapes were and are for: day, shape, asset, at which step it `came` and at which it is `gone`."""
+        came = changes.filter(changes.is_new).select("day", "shape", "asset", "step")
+        held = self.assets(days).select("day", "shape", "asset").semi_join(changes, "shape")
+        held = held.left_join(came, ["day", "shape", "asset"]).select("day", "shape", "asset", "step")
+        held = held.mutate(came=held.step.fill_null(_NO_STEP), gone=ibis.literal(_STAYS, "int64")).drop("step")
+        gone = changes.filter(~changes.is_new)
+        gone = gone.select("day", "shape", "asset", came=ibis.literal(_NO_STEP, "int64"), gone="step")
+        return held.union(gone)
 
     def _stored(self, name: str, days: Collection[int]) -> ir.Table:
         return self._writer.table(name, self._engine, source=self._source, days=days)

@@ -9,8 +9,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from costlens import book
 from costlens.config import load_config
 from costlens.ledger import Ledger
+from costlens.ledger.lake import Selection
 from costlens.reading import run_sql
 from costlens.sync import Request, sync
 
@@ -100,3 +104,47 @@ def test_every_cadence_attributes_alike(tmp_path: Path) -> None:
     assert {"tag", "target", "shape", "none"} <= methods
     often = [FIRST + timedelta(days=day, hours=12) for day in range(3, DAYS, 9)]
     assert _attributions(tmp_path / "often", rows, [*often, end]) == once
+
+
+def test_the_steps_of_one_sync_attribute_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a later step finds speaks for the days of the steps before it."""
+    rows = _rows(seed=5)
+    end = FIRST + timedelta(days=DAYS, hours=3)
+    once = _attributions(tmp_path / "once", rows, [end])
+    monkeypatch.setattr(book, "CHUNK_QUERIES", 25)
+    assert _attributions(tmp_path / "steps", rows, [end]) == once
+
+
+def _files(home: Path) -> set[str]:
+    config = load_config(home / "costlens.yml")
+    with Ledger.open(config.root.lake, config.root.database) as ledger:
+        version = ledger.snapshot().versions["attributions"]
+        return {file.path for file in ledger.lake.select("attributions", version, Selection())}
+
+
+@pytest.mark.parametrize(("asset", "is_news"), [("a1", False), ("a2", True)])
+def test_days_are_attributed_again_only_where_a_shape_tells_otherwise(
+    tmp_path: Path, asset: str, *, is_news: bool
+) -> None:
+    """One more day on which a statement was for the asset that it is for anyway tells nothing new of the others."""
+    rows = [
+        {
+            "QUERY_ID": f"q{day}-{number}",
+            "QUERY_TEXT": "select f(x) from raw.r where n = 1",
+            "USER_NAME": "ETL_SVC",
+            "WAREHOUSE_ID": "1",
+            "WAREHOUSE_NAME": "WH",
+            "QUERY_TAG": json.dumps({"_cl": {"v": 1, "a": [tag]}}) if tag else "",
+            "START_TIME": (FIRST + timedelta(days=day, hours=6)).isoformat(),
+            "END_TIME": (FIRST + timedelta(days=day, hours=7)).isoformat(),
+        }
+        for day in range(6)
+        for number, tag in enumerate((None, "a1" if day < 5 else asset))
+    ]
+    _attributions(tmp_path / "ledger", rows, [FIRST + timedelta(days=5)])
+    before = _files(tmp_path / "ledger")
+    (tmp_path / "ledger" / "export").rename(tmp_path / "old")
+    told = _attributions(tmp_path / "ledger", rows, [FIRST + timedelta(days=6)])[0]
+    after = _files(tmp_path / "ledger")
+    assert (not before & after) == is_news
+    assert {row[1] for row in told if row[0] == "q0-0"} == ({"<NA>"} if is_news else {"a1"})
