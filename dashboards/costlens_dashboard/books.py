@@ -11,12 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from costlens.config import Config, load_config
 from costlens.engine import Engine
-from costlens.errors import CostLensError
 from costlens.estate import Estate
 from costlens.ledger import Ledger, Snapshot
 from costlens.reading import with_team
@@ -87,19 +85,6 @@ class Books:
         snapshot = self.ledger.snapshot()
         estate = self.kept.get(("estate", snapshot.estate), lambda: self.ledger.estate(snapshot), lambda _: 1_000_000)
         return Desk(self, snapshot, estate)
-
-    def prepare(self) -> Desk:
-        """Make what the first page of the newest snapshot reads: the cubes of two months, and their reconciliations."""
-        from costlens_dashboard.views.overview import balances
-
-        desk = self.desk()
-        newest = list(reversed(self.cube.days(desk.snapshot)))[:2]
-        if newest:
-            first = min(self.cube.days(desk.snapshot)[month][0] for month in newest)
-            self.cube.files(desk.snapshot, desk.estate, first, first + 62)
-        for month in newest:
-            balances(desk, month, None)
-        return desk
 
 
 @dataclass(frozen=True)
@@ -210,24 +195,3 @@ def open_books() -> Books:
             ledger = Ledger.open(root.lake, root.database, storage_options=root.lake_options or None)
             _opened[key] = Books(config, ledger)
         return _opened[key]
-
-
-def keep_warm(stop: threading.Event, ready: threading.Event, seconds: float = 20.0) -> None:
-    """Until stopped, have the cubes of each new snapshot made before somebody asks; what fails is told by the page that needs it.
-
-    `ready` is set when the first page would find what it reads, or nothing could be made.
-    """
-    warmed = None
-    while True:
-        try:
-            books = open_books()
-            if (newest := books.ledger.snapshot().id) != warmed:
-                desk = books.prepare()
-                ready.set()
-                books.cube.warm(desk.snapshot, desk.estate)
-                warmed = newest
-        except (CostLensError, duckdb.Error, OSError):
-            warmed = None
-        ready.set()
-        if stop.wait(seconds):
-            return

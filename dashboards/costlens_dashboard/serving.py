@@ -95,10 +95,10 @@ def serve(settings: Settings, address: str, port: int, browser: bool) -> None:
 
 
 def _warm(stop: threading.Event, ready: threading.Event) -> None:
-    """Load what pages need, then keep the cubes of the newest snapshot ready: the first page waits for neither."""
-    from costlens_dashboard import books, charts, frame
+    """Load what pages need, then keep the newest snapshot's cubes and usual answers ready: the first page waits for neither."""
+    from costlens_dashboard import ahead, charts, frame
 
     for entry in frame.PAGES:
         import_module(f"costlens_dashboard.views.{entry.name}")
     charts.warm()
-    books.keep_warm(stop, ready)
+    ahead.keep_warm(stop, ready)

@@ -64,22 +64,51 @@ class View:
 
 def view_of(desk: Desk, reader: Reader) -> View | None:
     """Draw the filters and return the view that they make, None where the ledger has no charges."""
+    known = _known(desk)
+    if known is None:
+        return None
+    months, complete, first = known.months, known.complete, known.first
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+        scope = _period(months, _usual(months, known.days, complete), complete, first)
+        scope = replace(scope, currency=_currency(known.currencies))
+        source = _source(desk)
+        team = _team(known.teams, reader)
+    scope = replace(scope, source=source, team=team, only=reader.teams)
+    return View(desk, reader, scope, complete, first, known.teams)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the filters choose from."""
+
+    days: dict[str, list[int]]
+    months: tuple[str, ...]
+    complete: int
+    first: int
+    currencies: tuple[str, ...]
+    teams: tuple[str, ...]
+
+
+def _known(desk: Desk) -> _Known | None:
     days = desk.books.cube.days(desk.snapshot)
     if not days:
         return None
-    months = tuple(reversed(days))
     first, last = min(found[0] for found in days.values()), max(found[-1] for found in days.values())
     complete = min(last + 1, formats.as_day(desk.snapshot.as_of.date()))
     every = Scope(first, last + 1, "")
     currencies = desk.keep(("currencies",), lambda: _currencies(desk, every))
     teams = tuple(sorted({team.name for team in desk.estate.teams} | {o.team for o in desk.estate.ownership}))
-    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
-        scope = _period(months, _usual(months, days, complete), complete, first)
-        scope = replace(scope, currency=_currency(currencies))
-        source = _source(desk)
-        team = _team(teams, reader)
-    scope = replace(scope, source=source, team=team, only=reader.teams)
-    return View(desk, reader, scope, complete, first, teams)
+    return _Known(days, tuple(reversed(days)), complete, first, currencies, teams)
+
+
+def usual_view(desk: Desk, reader: Reader) -> View | None:
+    """Return the view of a page whose filters nobody has set, None where the ledger has no charges."""
+    known = _known(desk)
+    if known is None:
+        return None
+    usual = known.months[_usual(known.months, known.days, known.complete)]
+    scope = of_month(usual, known.currencies[0])
+    return View(desk, reader, replace(scope, only=reader.teams), known.complete, known.first, known.teams)
 
 
 def _currencies(desk: Desk, every: Scope) -> tuple[str, ...]:

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from costlens_dashboard.books import Desk
 
 STEPS, WEEK = 8, 7
+BY = ("team", "category", "source", "pool", "asset")
 
 
 def draw(view: View) -> str | None:
     """Draw the page."""
     now, before = compared(view.scope, view.complete_until)
     figures = st.container()  # above the choice, which says what is asked
-    by = choice("Group by", ("team", "category", "source", "pool", "asset"), "by")
+    by = choice("Group by", BY, "by")
     with figures:
         _figures(view, view.desk.ask(spend.total, view.scope).iloc[0], now, before, by)
     left, right = st.columns([3, 2], gap="medium")
@@ -55,6 +56,16 @@ def draw(view: View) -> str | None:
         with st.container(border=True):
             _reconciliation(view)
     return None
+
+
+def answers(view: View, by: str) -> None:
+    """Ask all that the page asks of a grouping, for the answers to be there."""
+    _, before = compared(view.scope, view.complete_until)
+    view.desk.ask(spend.total, view.scope)
+    view.desk.ask(spend.by_day, view.scope, by)
+    daily(view, view.scope, by)
+    daily(view, before, by)
+    both_periods(view, view.scope, by)
 
 
 def _figures(view: View, row: pd.Series, now: Scope, before: Scope, by: str) -> None:

@@ -51,7 +51,7 @@ OPTIONS = (
 
 def draw(view: View) -> str | None:
     """Draw the page."""
-    frame = view.desk.ask(pools.costs, view.scope)
+    frame = frame_of(view)
     if frame.empty:
         nothing("No pool has cost in this period", "Pick another period or source.")
         return None
@@ -59,7 +59,6 @@ def draw(view: View) -> str | None:
         _of_a_member(view, frame)
         return None
     detail = recent(view)
-    frame = _with_estimates(view, frame, detail)
     whole, idle = frame["own"].sum() + frame["idle"].sum(), frame["idle"].sum()
     words = (
         f"{formats.money(idle, view.currency)}, {formats.percent(idle / whole if whole else None)}, paid for idle pools"
@@ -72,6 +71,13 @@ def draw(view: View) -> str | None:
     row = frame.iloc[names.index(picked)]
     _one(view, row, detail)
     return None
+
+
+def frame_of(view: View) -> pd.DataFrame:
+    """Return the pools, dearest first; with queues and estimates for those who see all of what ran on them."""
+    frame = view.desk.ask(pools.costs, view.scope)
+    is_told = view.reader.teams is None and not frame.empty
+    return _with_estimates(view, frame, recent(view)) if is_told else frame
 
 
 def _of_a_member(view: View, frame: pd.DataFrame) -> None:

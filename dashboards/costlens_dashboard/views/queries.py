@@ -67,6 +67,13 @@ def draw(view: View) -> str | None:
     return None
 
 
+def answers(view: View) -> None:
+    """Ask all that the page asks as it opens, for the answers to be there."""
+    shapes = view.desk.lines(statements.shapes, view.scope, None)
+    _texts(view, tuple(shapes["shape"]))
+    view.desk.statements(statements.queries, view.scope, None, None)
+
+
 def draw_shapes(view: View, asset: str | None) -> str | None:
     """Draw the dearest shapes; return the one that is picked."""
     found = view.desk.lines(statements.shapes, view.scope, asset)

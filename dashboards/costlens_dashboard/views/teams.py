@@ -45,7 +45,7 @@ ALLOCATED = (
 
 def draw(view: View) -> str | None:
     """Draw the page."""
-    frame = _frame(view)
+    frame = frame_of(view)
     if frame.empty:
         nothing("No team has cost in this period", "Pick another period.")
         return None
@@ -64,7 +64,8 @@ def _open(view: View, row: pd.Series) -> None:
         links.go("team", team=str(row["name"]))
 
 
-def _frame(view: View) -> pd.DataFrame:
+def frame_of(view: View) -> pd.DataFrame:
+    """Return the teams with cost, the period before and the change, dearest first."""
     now, before = compared(view.scope, view.complete_until)
     frame = view.desk.ask(spend.by_name, view.scope, "team")
     then = view.desk.ask(spend.by_name, before, "team")[["name", "cost"]].rename(columns={"cost": "before"})
@@ -77,11 +78,15 @@ def _frame(view: View) -> pd.DataFrame:
     return frame
 
 
-def _over_time(view: View) -> None:
+def months_of(view: View) -> pd.DataFrame:
+    """Return month, name, cost of all months."""
     days = view.desk.books.cube.days(view.desk.snapshot)
     every = view.scope.with_(since=min(found[0] for found in days.values()), until=view.complete_until + 2, month=None)
-    frame = view.desk.ask(spend.by_month, every, "team")
-    frame, names = charts.top_names(frame, 9)
+    return view.desk.ask(spend.by_month, every, "team")
+
+
+def _over_time(view: View) -> None:
+    frame, names = charts.top_names(months_of(view), 9)
     own = frame[~frame["name"].str.startswith("(")].groupby("name")["cost"].sum()
     months = frame["month"].nunique()
     if len(own):

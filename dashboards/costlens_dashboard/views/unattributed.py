@@ -15,7 +15,6 @@ from costlens.unattributed import Group, Rest, rest
 from costlens_dashboard import formats
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import spend, unattributed
-from costlens_dashboard.scope import Scope
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
 from costlens_dashboard.text import md
@@ -38,7 +37,7 @@ def draw(view: View) -> str | None:
         nothing("For admins", "What is nobody's may be anybody's: only admins see it.")
         return None
     detail = recent(view)
-    rows = rows_of(view, detail)
+    rows = rows_of(view)
     whole = float(view.desk.ask(spend.total, detail).iloc[0]["cost"])
     if rows.empty:
         nothing("Everything is somebody's", "All money of this period has an asset or a team.")
@@ -54,8 +53,9 @@ def draw(view: View) -> str | None:
     return None
 
 
-def rows_of(view: View, detail: Scope) -> pd.DataFrame:
-    """Return what is nobody's of a scope's days, dearest first, with the fix for each."""
+def rows_of(view: View) -> pd.DataFrame:
+    """Return what is nobody's of the scope's last days, dearest first, with the fix for each."""
+    detail = recent(view)
     settings = view.desk.books.config.section(Settings)
 
     def make() -> Rest:
