@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 
-from costlens.attribute.known import Known
+from costlens.attribute.known import Known, glob
 from costlens.engine import Engine
 from costlens.estates.relations import parts_of
 from costlens.settings.attribution import Settings
@@ -99,6 +99,7 @@ def rest(ledger: Ledger, snapshot: Snapshot, since: int | None, until: int | Non
         charges = tables["charges"]
         ours = charges.filter(charges.query_id.notnull() | charges.object_id.notnull())
         sums = engine.rows(ours.group_by("currency").agg(cost=ours.cost.sum()))
+        roles = engine.rows(tables["queries"].select("user", "role").distinct())
     known = Known(ledger.estate(snapshot), settings)
     groups: dict[tuple[str, str, str], Group] = {}
     for row in rows:
@@ -112,7 +113,7 @@ def rest(ledger: Ledger, snapshot: Snapshot, since: int | None, until: int | Non
             group.users[row["user"]] += row["queries"]
     found = sorted(groups.values(), key=lambda group: (-group.cost, group.kind, group.name))
     for group in found:
-        group.hint = _hint(group, known, rows)
+        group.hint = (worked_for(group, known, roles) if group.kind == "user" else "") or _hint(group, known, rows)
     return Rest(tuple(found), {row["currency"]: row["cost"] for row in sums})
 
 
@@ -213,6 +214,16 @@ def _relation(row: Mapping[str, Any]) -> str | None:
         if len(parts) == 3:
             return ".".join(parts)
     return None
+
+
+def worked_for(group: Group, known: Known, roles: Iterable[Mapping[str, Any]]) -> str:
+    """Say in which other role of a team a user also works, where the roles are of one team only."""
+    own = sorted({row["role"] for row in roles if row["user"] == group.name and row["role"]})
+    rules = [rule for rule in known.estate.rules if rule.field == "role"]
+    teams = {rule.team: role for role in own for rule in rules if glob(rule.pattern).match(role)}
+    return (
+        "".join(f"also works in role {role} of team {team}" for team, role in teams.items()) if len(teams) == 1 else ""
+    )
 
 
 def _hint(group: Group, known: Known, rows: Iterable[Mapping[str, Any]]) -> str:

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from costlens.attribute.known import Known
 from costlens.commands import main
 from costlens.config import load_config
+from costlens.estate import Estate, PrincipalRule
 from costlens.ledger import Ledger
+from costlens.settings.attribution import Settings
 from costlens.sync import Request, sync
-from costlens.unattributed import script_of
+from costlens.unattributed import Group, script_of, worked_for
 
 NOW = datetime(2026, 10, 20, tzinfo=timezone.utc)
 CONFIG = """
@@ -168,3 +171,20 @@ def test_a_rule_and_an_asset_are_written_and_attribute_at_the_next_sync(home: Pa
 )
 def test_a_launcher_is_no_script(path: str | None, script: str | None) -> None:
     assert script_of(path) == script
+
+
+def test_a_user_who_also_works_in_a_role_of_one_team_is_told_so() -> None:
+    rules = (PrincipalRule("growth", "role", "GROWTH_*"), PrincipalRule("finance", "role", "FINANCE_ETL"))
+    known = Known(Estate(rules=rules), Settings())
+    roles = [
+        {"user": user, "role": role}
+        for user, role in (
+            ("ANN", "ANALYST"),
+            ("ANN", "GROWTH_DEV"),
+            ("BEN", "GROWTH_DEV"),
+            ("BEN", "FINANCE_ETL"),
+            ("EVA", "ANALYST"),
+        )
+    ]
+    told = {name: worked_for(Group("user", name, "USD"), known, roles) for name in ("ANN", "BEN", "EVA")}
+    assert told == {"ANN": "also works in role GROWTH_DEV of team growth", "BEN": "", "EVA": ""}
