@@ -129,6 +129,11 @@ class Engine:
             for name in self._tables() - before:
                 self.connection.execute(f"drop table if exists {_quote(name)}")
 
+    def keep(self, table: ir.Table) -> None:
+        """Drop the temporary tables of this connection but one, and so the memory that they take."""
+        for name in self._tables() - {table.get_name()}:
+            self.connection.execute(f"drop table {_quote(name)}")
+
     def _tables(self) -> set[str]:
         found = self.connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
         return {row[0] for row in found}

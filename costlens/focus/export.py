@@ -51,6 +51,7 @@ def focus_rows(
     kinds: Mapping[str, str] = snapshot.info.get("types", {})
     with Engine(memory=MEMORY) as engine:
         rows = allocate(books(ledger, snapshot, engine, [month]), policy, engine)
+        engine.keep(rows)
         connection = engine.connection
         connection.execute(f"create temp view allocated_rows as select * from ({engine.sql(rows)})")
         _register(engine, "corrections", _corrections(corrections))

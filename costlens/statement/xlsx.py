@@ -67,6 +67,10 @@ def as_xlsx(statement: Statement) -> bytes:
         for table in tables(section, statement):
             if table.key in ("services", "days"):
                 at = _put_table(sheet, at, table) + 2
+        _widths(sheet)
+    for sheet in book:
+        sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
+        sheet.page_setup.fitToHeight, sheet.sheet_properties.pageSetUpPr.fitToPage = 0, True
     stamp = utc(statement.as_of).replace(tzinfo=None)
     book.properties.created = book.properties.modified = stamp
     book.properties.creator = "CostLens"
