@@ -68,6 +68,11 @@ def _legend(names: Sequence[str]) -> alt.Legend | None:
     return alt.Legend(title=None, orient="top", columns=columns, labelLimit=180, symbolType="square")
 
 
+def _with_legend(height: int, names: Sequence[str]) -> int:
+    """Return a height that leaves the bars theirs below a legend of three names a row."""
+    return height + 17 * ((len(names) - 1) // 3)
+
+
 def top_names(frame: pd.DataFrame, count: int = 8, rest: str = "other") -> tuple[pd.DataFrame, list[str]]:
     """Keep the dearest names of a frame with name and cost, the others as one; return it with the names, dearest first."""
     sums = frame.groupby("name")["cost"].sum().sort_values(ascending=False)
@@ -111,7 +116,7 @@ def stacked_days(
         )
     )
     if before is None or before.empty:
-        draw(bars, what, height, rows=rows)
+        draw(bars, what, _with_legend(height, names), rows=rows)
         return
     line = before.assign(date=pd.to_datetime([formats.as_date(day) for day in before["day"]]), series="period before")
     past = (
@@ -119,7 +124,7 @@ def stacked_days(
         .mark_line(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.8, interpolate="monotone")
         .encode(x="date:T", y="cost:Q", tooltip=[alt.Tooltip("cost:Q", title="Period before", format=",.2f")])
     )
-    draw(bars + past, what, height, rows=rows, before=line)
+    draw(bars + past, what, _with_legend(height, names), rows=rows, before=line)
 
 
 def bars(
@@ -332,7 +337,7 @@ def stacked_months(frame: pd.DataFrame, names: Sequence[str], colours: Mapping[s
             ],
         )
     )
-    draw(chart, what, 280, rows=rows)
+    draw(chart, what, _with_legend(280, names), rows=rows)
 
 
 def band(rows: pd.DataFrame, first: date, last: date, what: str) -> None:
