@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from costlens.trace.cut import DOTTED, LOCAL, NEGATED, OPTIONAL, READ, REPEATED, SHINGLE, TABLE, WRITTEN, Cut
-from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, NUMBER, PARAMETER, TEXT, VALUE, Hashes, Ints, hash_of
+from costlens.trace.lexicon import HOLE, HOLE_HASH, NAME, NUMBER, PARAMETER, TEXT, VALUE, Hashes, Ints, Kinds, hash_of
 from costlens.trace.pairs import pairs_of
 
 #: Names that tools put around a statement.
@@ -168,6 +168,8 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     found.head, found.tail = first, len(query) - last - 1
     if found.tail and not found.unit_after and bool((unit.kinds[found.last + 1 : found.last + 2] == HOLE).any()):
         found.filled, found.tail = found.tail, 0  # the unit ends in a hole
+    if not (found.head or found.tail):
+        return
     found.is_broken = found.tail == 1 and found.unit_rest > _LAST
     outside = np.r_[0:first, len(query) - (0 if found.is_broken else found.tail) : len(query)]
     unknown = (query.kinds[outside] == NAME) & ~np.isin(query.hashes[outside], unit.hashes)
@@ -271,19 +273,24 @@ def _targets(found: Alignment, query: Cut, unit: Cut) -> None:
 
 def _texts(found: Alignment, query: Cut, unit: Cut, at: Ints, to: Ints) -> None:
     """Compare literals; beside a hole a run of them may hold what fills it."""
-    fixed = np.isin(unit.kinds[to], (TEXT, NUMBER)) & (unit.texts[to] != 0)
+    fixed = _is_literal(unit.kinds[to]) & (unit.texts[to] != 0)
     fixed &= ~_beside_hole(unit, to) & ((unit.flags[to] & OPTIONAL) == 0)
     if at[-1] == len(query) - 1 and len(unit) - to[-1] - 1 > _LAST:
         fixed[-1] = False  # a number may be cut off too
     ours, theirs = query.texts[at[fixed]], unit.texts[to[fixed]]
     kinds, is_text = query.kinds[at[fixed]], unit.kinds[to[fixed]] == TEXT
-    hidden = ~np.isin(kinds, (TEXT, NUMBER))
+    hidden = ~_is_literal(kinds)
     is_text |= kinds == TEXT
     same = (ours == theirs) & ~hidden
     found.texts = int((same & is_text).sum())
     found.hidden_texts = int((hidden & is_text).sum())
     found.other_texts = int((~same & ~hidden & is_text).sum())
     found.numbers = int((~same & ~hidden & ~is_text & (ours != 0)).sum())
+
+
+def _is_literal(kinds: Kinds) -> npt.NDArray[np.bool_]:
+    told: npt.NDArray[np.bool_] = (kinds == TEXT) | (kinds == NUMBER)
+    return told
 
 
 def _beside_hole(unit: Cut, to: Ints) -> npt.NDArray[np.bool_]:
