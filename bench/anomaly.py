@@ -19,14 +19,17 @@ from typing import Any
 import numpy as np
 from anomaly_candidates import CANDIDATES, alarms
 from anomaly_events import Case, Score, cases, score
-from anomaly_series import NOISES, made_up, real
+from anomaly_series import made_up, real
+from anomaly_unseen import unseen
 
 from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.detector import judge
 
 EPOCH = date(1970, 1, 1)
 BUDGET = 1.0
-TUNING_SEED, HELD_OUT_SEED = 1, 2
+#: Our constants were found on seeds 1 to 121; nothing was looked at on the held-out seed before.
+TUNING_SEED, HELD_OUT_SEED = 1, 4004
+SPREADS = (0.1, 0.15, 0.2, 0.25, 0.3)
 OURS = "CostLens"
 
 
@@ -110,11 +113,11 @@ def details(held_out: Sequence[Case], found: Sequence[Sequence[int]]) -> str:
         "| spread | F1 | x4 | x2 | shift 30% | false/100 |",
     ]
     text.append("|---|---|---|---|---|---|")
-    for noise in NOISES:
-        mine = [i for i, case in enumerate(held_out) if case.series.noise == noise]
+    for low, noise in zip((0.01, *SPREADS), SPREADS, strict=False):
+        mine = [i for i, case in enumerate(held_out) if low < case.series.noise <= noise]
         scores = score([held_out[i] for i in mine], [found[i] for i in mine])
         shown = " | ".join(f"{scores[f'event {event}'].recall:.2f}" for event in ("spike x4", "spike x2", "shift 30%"))
-        text.append(f"| {noise} | {scores['all'].f1:.2f} | {shown} | {scores['all'].false_per_100:.2f} |")
+        text.append(f"| to {noise} | {scores['all'].f1:.2f} | {shown} | {scores['all'].false_per_100:.2f} |")
     scores = score(held_out, found)
     text += [
         "",
@@ -159,7 +162,7 @@ def _speed(work: tuple[int, int, int]) -> tuple[float, int]:
 def main() -> None:
     read = argparse.ArgumentParser(description=__doc__)
     read.add_argument("--each", type=int, default=24, help="made-up series of each kind, for ours")
-    read.add_argument("--few", type=int, default=4, help="made-up series of each kind, for the slow candidates")
+    read.add_argument("--few", type=int, default=2, help="made-up series of each kind, for the slow candidates")
     read.add_argument("--speed", action="store_true")
     read.add_argument("--only-ours", action="store_true")
     read.add_argument("--json", type=Path, help="write the scores here too")
@@ -168,9 +171,10 @@ def main() -> None:
         print(speed(100_000, 90))
         return
     rows: dict[str, dict[str, Score]] = {}
-    held_out = cases([*made_up(HELD_OUT_SEED, given.each), *real(1)], HELD_OUT_SEED)
+    held_out = cases([*made_up(HELD_OUT_SEED, given.each), *unseen(HELD_OUT_SEED, given.each), *real(1)], HELD_OUT_SEED)
     few = [
-        cases([*made_up(seed, given.few), *real(half)], seed) for seed, half in ((TUNING_SEED, 0), (HELD_OUT_SEED, 1))
+        cases([*made_up(seed, given.few), *unseen(seed, given.few), *real(half)], seed)
+        for seed, half in ((TUNING_SEED, 0), (HELD_OUT_SEED, 1))
     ]
     if not given.only_ours:
         with ProcessPoolExecutor(2) as pool:

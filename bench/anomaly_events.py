@@ -25,9 +25,9 @@ EVENTS = {
     "drop to zero": ("drop", 0.0),
 }
 #: Kinds whose every change is noise or has no money in it: alarms there are false.
-NOT_INJECTED = {"near zero"}
+NOT_INJECTED = {"near zero", "cents"}
 #: Kinds without work on most days, where no day without cost is odd and a leak is not to be told from chance.
-ONLY_SPIKES = {"sparse", "weekly"}
+ONLY_SPIKES = {"sparse", "weekly", "now and then", "every few days"}
 AFTERMATH = 3
 
 

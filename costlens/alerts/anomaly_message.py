@@ -37,10 +37,12 @@ STATES = {"acknowledged": "Acknowledged", "snoozed": "Snoozed", "resolved": "Ove
 TEXT_LENGTH, SAY = 180, Decimal("0.05")
 
 
-def message(desk: Desk, anomaly: Anomaly, plot: Plot | None = None, *, who: str | None = None) -> Message:
-    """Return the first message of an anomaly as it now stands; `who` did what its status says."""
+def message(
+    desk: Desk, anomaly: Anomaly, plot: Plot | None = None, *, who: str | None = None, has_stayed: bool = False
+) -> Message:
+    """Return the first message of an anomaly as it now stands; `who` did what its status says; what stayed is not over."""
     told = anomaly.explanation or {}
-    state = STATES.get(anomaly.status)
+    state = "Usual by now" if has_stayed else STATES.get(anomaly.status)
     title = headline(anomaly)
     return Message(
         title=f"{state}: {title}" if state else title,
@@ -64,6 +66,8 @@ def headline(anomaly: Anomaly) -> str:
     )
     kind = f" ({anomaly.kind})" if anomaly.kind in ("team", "pool", "user", "shape") else ""
     when = _days(anomaly.first_day, anomaly.last_day)
+    if anomaly.form == "new":
+        return f"{name}{kind} is new and cost {money(anomaly.actual, anomaly.currency)} {when}"
     if anomaly.expected <= 0 or anomaly.actual >= 20 * anomaly.expected:
         return f"{name}{kind} cost {money(anomaly.actual, anomaly.currency)} {when}, where next to nothing was expected"
     if anomaly.actual <= anomaly.expected / 20:

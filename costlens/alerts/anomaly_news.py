@@ -201,7 +201,7 @@ def _changed(
     if reply is not None:
         news.alerts.extend(desk.alerts(before.thread, f"reply:{mark}", reply, team, at))
     if before.thread == PREFIX + anomaly.id:
-        root = message(desk, anomaly, draw(anomaly), who=who)
+        root = message(desk, anomaly, draw(anomaly), who=who, has_stayed=action == "stayed")
         news.alerts.extend(desk.alerts(before.thread, f"root:{mark}", root, team, at, "update"))
     said = before.told.get("said") if reply is None else str(anomaly.money)
     word = {**_word(anomaly), "said": said, "team": team}
@@ -214,14 +214,7 @@ def _reply(desk: Desk, anomaly: Anomaly, told: dict[str, Any], who: str | None, 
     by = f" by {who}" if who else ""
     if anomaly.status != told["status"]:
         if anomaly.status == "resolved":
-            is_withdrawn = action == "withdrawn"
-            title = f"{name}: late data took it away" if is_withdrawn else f"{name}: back to what is expected"
-            return Message(
-                title,
-                title,
-                "info",
-                "" if is_withdrawn else f"It cost {signed(anomaly.money, anomaly.currency)} in all.",
-            )
+            return _ended(anomaly, name, action)
         if anomaly.status == "snoozed" and anomaly.snoozed_until is not None:
             title = f"{name}: snoozed{by} until {anomaly.snoozed_until:%a %-d %b %H:%M} UTC"
         elif anomaly.status == "open":
@@ -235,6 +228,19 @@ def _reply(desk: Desk, anomaly: Anomaly, told: dict[str, Any], who: str | None, 
         return None
     said, severity = revised(told, anomaly), desk.severity(anomaly.per_month)
     return Message(f"{name}: {money(anomaly.actual, anomaly.currency)} so far", f"{name}: {said}", severity, said)
+
+
+def _ended(anomaly: Anomaly, name: str, action: str) -> Message:
+    """Say how an anomaly ended: taken away by late data, come back, or not come back until it was usual."""
+    if action == "withdrawn":
+        title = f"{name}: late data took it away"
+        return Message(title, title, "info")
+    if action == "stayed":
+        title = f"{name}: it did not come back, and is what is expected from now on"
+        stays = f"{signed(anomaly.per_month, anomaly.currency)} a month against what it cost before"
+        return Message(title, title, "info", f"{stays}. Nobody hears of this level again; of a change of it they do.")
+    title = f"{name}: back to what is expected"
+    return Message(title, title, "info", f"It cost {signed(anomaly.money, anomaly.currency)} in all.")
 
 
 def _is_much(before: Decimal, after: Decimal) -> bool:

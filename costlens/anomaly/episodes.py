@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WINDOWS = (2, 3, 5, 7, 10, 14)
 NEAR = 3
+YOUNG_DAYS = 14
 LAG = 14
 EPOCH = date(1970, 1, 1)
 
@@ -53,6 +54,8 @@ class Episodes:
         self.raw = np.full((n, days), np.nan)
         """The same, of young series too."""
         self.noisy = np.zeros(n)
+        self.born = np.full(n, days)
+        """Column of the first day with cost."""
         self.drifts = np.full((len(WINDOWS), n, days), np.nan)
         self.debt = np.zeros(n)
         """What lately cost less than expected, and may come on top later."""
@@ -67,17 +70,20 @@ class Episodes:
         spread = np.where(in_event, self.spread, base.noise.spread)
         counts = base.noise.counts
         away = base.log(y) - log
-        self.away[:, t] = np.where(base.age >= 14, away, np.nan)
+        self.away[:, t] = np.where(base.age >= YOUNG_DAYS, away, np.nan)
         self.raw[:, t] = away
         expected = base.amount(log)
         active_day = (log - np.log(base.offset()) > 1.0) & (base.quiet[:, base.weekday(t)] < 0.5)
         limit = self._limit(spread)
         limit = np.where(np.abs(y - expected) < tuning.cents, limit * tuning.cents_factor, limit)
+        young = base.age < YOUNG_DAYS
+        limit = np.where(young, np.maximum(limit, tuning.young_least), limit)
         known = (base.age >= tuning.least_days) & ~np.isnan(y)
         ready = known & ~np.isnan(away)
         up = ready & active_day & ~base.is_sparse & (away > limit)
         stands_out = ready & active_day & (np.abs(away) > 0.4 * limit)
-        monthly = np.maximum(self._monthly(t, limit), self._last_week(t, limit))
+        again = self._monthly(t, np.maximum(tuning.z_up * spread, tuning.least_up))
+        monthly = np.maximum(again, self._last_week(t, limit))
         up &= away - monthly > limit
         typical, sparse_limit = self._sparse_limit(t)
         rare = base.is_sparse | ~active_day
@@ -85,11 +91,12 @@ class Episodes:
         away = np.where(rare & ~in_event, base.log(y) - typical, away)
         expected = np.where(base.is_sparse & ~in_event, base.amount(typical), np.where(active_day, expected, 0.0))
         far = np.where(y - expected < tuning.cents_rare, (sparse_limit - typical) * (tuning.cents_factor - 1), 0.0)
-        up |= known & rare & (base.log(y) > sparse_limit + far) & (y > 0)
-        up &= (y - expected - self.debt) > np.maximum(self.floors[t], (np.exp(tuning.least_up) - 1) * expected)
+        up |= known & ~young & rare & (base.log(y) > sparse_limit + far) & (y > 0)
+        floor = self.floors[t] * np.where(young, tuning.young_floors, 1.0)
+        up &= (y - expected - self.debt) > np.maximum(floor, (np.exp(tuning.least_up) - 1) * expected)
         down = self._dropped(t, ready & active_day & ~base.is_sparse, y, expected, away, spread)
         drift, began = self._drift(t, spread, counts, away - monthly, ready & active_day & ~base.is_sparse)
-        drift &= not _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
+        drift &= ~young & (not _is_month_turn(self._date(t)))
         drift &= (away - monthly > 0.5 * tuning.shift_least) & (y - expected - self.debt > self.floors[t])
         alarm = np.where(up | drift, 1, np.where(down, -1, 0)).astype(np.int8)
         since = np.where(drift & ~up, began, t).astype(np.int32)
@@ -97,7 +104,7 @@ class Episodes:
         score = np.where(rare, (base.log(y) - log) / np.maximum(sparse_limit - log, 0.1), away / limit)
         high = np.where(rare, base.amount(sparse_limit), base.amount(log + limit))
         low = np.where(rare, 0.0, np.minimum(base.amount(log - limit), expected))
-        self._learn(t, alarm, stands_out, y, expected)
+        self._learn(t, alarm, stands_out & ((again > 0) | _is_month_turn(self._date(t))), y, expected)
         return Day(expected, low, np.maximum(high, expected), np.nan_to_num(score), alarm, since)
 
     def _limit(self, spread: Floats) -> Floats:
@@ -115,14 +122,16 @@ class Episodes:
         """
         base, today = self.base, EPOCH + timedelta(days=self.base.first_day + t)
         is_turn = _is_month_turn(today)
-        found = np.full(base.series, np.nan)
+        least, most = np.full(base.series, np.nan), np.full(base.series, np.nan)
+        months = np.zeros(base.series)
         for month in _same_days(today):
             if month[-1] <= t:
-                seen = [self.away[:, t - back] for back in month]
-                found = np.fmin(found, np.where(np.isnan(seen[-1]), np.nan, np.fmax.reduce(seen)))
-        is_first, found = np.isnan(found), np.nan_to_num(found)
-        share = self.tuning.monthly_turn if is_turn else self.tuning.monthly_other
-        found = np.where(found > share * limit, found * 1.1 + 0.1 * limit, 0.0)
+                far = np.fmax.reduce([self.away[:, t - back] for back in month])
+                far = np.where(t - self.born >= month[-1], np.nan_to_num(far), np.nan)
+                least, most, months = np.fmin(least, far), np.fmax(most, far), months + ~np.isnan(far)
+        is_first = np.isnan(least)
+        share = self.tuning.monthly_turn if is_turn else np.where(months > 1, self.tuning.monthly_other, 1.0)
+        found = np.where(np.nan_to_num(least) > share * limit, most * 1.05 + 0.1 * limit, 0.0)
         if is_turn:
             found = np.where(is_first, np.maximum(found, self.tuning.first_month_end), found)
         return np.asarray(found)
@@ -190,7 +199,7 @@ class Episodes:
         lately = np.concatenate([self.away[:, t - 2 : t], away[:, None]], axis=1)
         lately[np.isnan(recent[:, -3:])] = np.nan
         best = np.full(base.series, 0.0)
-        few = tuning.shift_few / np.maximum(counts, 1)
+        few = (tuning.shift_few / np.maximum(counts, 1)) ** 2
         lasting = np.sqrt((1 + base.memory) / (1 - base.memory))
         for number, k in enumerate(WINDOWS):
             if (
@@ -241,9 +250,11 @@ class Episodes:
         known = ~np.isnan(y)
         up, down = self.active > 0, self.active < 0
         lasts = up & known & active_day & (away > tuning.release * self.size)
-        lasts |= down & known & active_day & (y < 0.5 * expected) & (base.values[:, max(t - 1, 0)] <= 0.5 * expected)
+        is_told = t - self.first < tuning.accept_days
+        least = np.where(is_told, 0.5, 2 * tuning.drop_share) * expected
+        lasts |= down & known & active_day & (y < least) & (base.values[:, max(t - 1, 0)] <= 0.5 * expected)
         dear = up & known & ~active_day & (base.log(y) - self.level > tuning.release * self.size)
-        told = (lasts & known & active_day) | dear
+        told = (lasts & known & active_day & (up | is_told)) | dear
         lasts |= (self.active != 0) & (~known | ~active_day)
         alarmed = np.where(self.active != 0, np.where(told, self.active, 0), alarm).astype(np.int8)
         started = (self.active == 0) & (alarm != 0)
@@ -256,25 +267,47 @@ class Episodes:
         self.active = np.where(started, alarm, np.where(lasts, self.active, 0)).astype(np.int8)
         return alarmed, since
 
-    def _learn(self, t: int, alarm: NDArray[np.int8], stands_out: Flags, y: Floats, expected: Floats) -> None:
+    def _learn(self, t: int, alarm: NDArray[np.int8], monthly: Flags, y: Floats, expected: Floats) -> None:
         """Add the day to the past, but for what is an alarm or a month's turn that stands out."""
         base = self.base
-        turn = _is_month_turn(EPOCH + timedelta(days=base.first_day + t))
-        usual = (alarm == 0) & ~np.isnan(y)
-        base.keep(t, np.where(usual & ~(stands_out & turn), y, np.nan), ~(stands_out & turn))
+        usual = (alarm == 0) & (self.active >= 0) & ~np.isnan(y)
+        base.keep(t, np.where(usual & ~monthly, y, np.nan), ~monthly)
+        self._look_back(t)
         short = np.where(np.isnan(y), np.nan_to_num(expected), np.maximum(np.nan_to_num(expected - y), 0.0))
         short = np.where((short > 0.1 * expected) & ~base.is_sparse, short, 0.0)
         left = np.where(np.isnan(y), self.debt, 0.5 * self.debt)
         self.debt = np.where(base.age > 0, left + np.nan_to_num(short), 0.0)
-        old = (self.active != 0) & (t - self.first + 1 >= self.tuning.accept_days)
+        old = (self.active > 0) & (t - self.first + 1 >= self.tuning.accept_days)
         if old.any():
             self._accept(t, old)
 
+    def _look_back(self, t: int) -> None:
+        """Say how far the first days of a series lay off, once there are enough: a month's end may be among them."""
+        self.born = np.where((self.base.age > 0) & (self.born > t), t, self.born)
+        turns = np.array([_is_month_turn(self._date(t - back)) for back in range(2 * YOUNG_DAYS - 1, -1, -1)])
+        for age in (YOUNG_DAYS, 2 * YOUNG_DAYS):
+            rows = np.flatnonzero((self.base.age == age) & ~np.isnan(self.base.values[:, t]))
+            if len(rows):
+                since = max(0, t - age + 1)
+                first = self.base.flat[rows, since : t + 1]
+                off = first - quantiles.median(first)[:, None]
+                self.away[rows, since : since + YOUNG_DAYS] = off[:, :YOUNG_DAYS]
+                stands_out = turns[-off.shape[1] :] & (off > 2 * self.base.noise.spread[rows, None])
+                self.base.ordinary[rows, since : t + 1] &= ~stands_out
+
+    def _date(self, t: int) -> date:
+        return EPOCH + timedelta(days=self.base.first_day + t)
+
     def _accept(self, t: int, rows: Flags) -> None:
-        """Take what has lasted for the new level; with it, the event is over."""
+        """Take what has lasted for the new level; with it, the event is over.
+
+        A drop is told for as long, but never becomes the level: that work begins again is no news.
+        """
         since = max(0, t - self.tuning.accept_days + 1)
         by = np.clip(np.nan_to_num(quantiles.median(self.away[rows, since : t + 1])), -3, 3)
         self.base.lift(np.flatnonzero(rows), since, t + 1, by)
+        for off in (self.away, self.raw):
+            off[rows, since : t + 1] -= by[:, None]
         self.active[rows] = 0
 
 
@@ -298,4 +331,4 @@ def _next_month(first: date) -> date:
 
 
 def _is_month_turn(today: date) -> bool:
-    return today.day <= 3 or (_next_month(today.replace(day=1)) - today).days <= 3
+    return today.day <= 5 or (_next_month(today.replace(day=1)) - today).days <= 3

@@ -81,9 +81,11 @@ def _event(values: Floats, told: Verdicts, row: int, began: int, direction: int,
 
 
 def _is_over(later: Floats, amounts: Floats, expected: Floats, form: str) -> bool:
-    """Tell whether cost has come back: for a new level, the last week lies nearer to the old one."""
-    if not len(later) or form not in ("shift", "leak") or not len(amounts):
+    """Tell whether cost has come back: for a new level, the last week lies nearer to the old one; for a drop, work was done."""
+    if not len(later) or form not in ("shift", "leak", "drop") or not len(amounts):
         return bool(len(later))
+    if form == "drop":
+        return float(later[-7:].max()) > float(expected.mean()) / 2
     return float(later[-7:].mean()) < (float(amounts.mean()) + float(expected.mean())) / 2
 
 

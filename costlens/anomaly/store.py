@@ -17,7 +17,7 @@ from costlens.ledger.anomalies import anomaly_events as _events
 from costlens.ledger.database import Database
 
 KINDS = ("asset", "team", "pool", "user", "shape", "source", "unattributed")
-FORMS = ("spike", "drop", "shift", "leak", "burst")
+FORMS = ("spike", "drop", "shift", "leak", "burst", "new")
 STATUSES = ("open", "acknowledged", "snoozed", "resolved")
 ACTIONS = ("acknowledge", "snooze", "comment", "reopen")
 DETECTOR = "costlens"
@@ -89,7 +89,8 @@ class Anomaly:
 class Event:
     """One thing that happened to an anomaly; `who` is `costlens` where the detector did it.
 
-    Actions: found, changed, over, withdrawn (late data), woken (a snooze ended), acknowledge, snooze, comment, reopen.
+    Actions: found, changed, over, stayed (it is what is usual by now), withdrawn (late data), woken (a snooze ended), acknowledge,
+    snooze, comment, reopen.
     """
 
     anomaly: str
@@ -111,8 +112,14 @@ class Judged:
     sources: Collection[str] | None = None
 
     def covers(self, anomaly: Anomaly) -> bool:
-        is_seen = self.sources is None or anomaly.source in self.sources
-        return is_seen and anomaly.kind in self.kinds and self.since <= anomaly.last_day < self.until
+        return self._sees(anomaly) and self.since <= anomaly.last_day < self.until
+
+    def is_past(self, anomaly: Anomaly) -> bool:
+        """Tell whether the last alarmed day lies before the days judged: what did not come back by then is usual by now."""
+        return self._sees(anomaly) and anomaly.last_day < self.since
+
+    def _sees(self, anomaly: Anomaly) -> bool:
+        return (self.sources is None or anomaly.source in self.sources) and anomaly.kind in self.kinds
 
 
 @dataclass(frozen=True)
@@ -169,8 +176,8 @@ def record(database: Database, found: Sequence[Found], *, judged: Judged, snapsh
     """Bring the stored anomalies in line with what was found, in one transaction; the same again changes nothing.
 
     What touches the days of a stored anomaly of its series, in the same direction, is that anomaly. Stored ones that
-    `judged` covers and that were not found again have been withdrawn by late data; both they and those that are over
-    become resolved.
+    `judged` covers and that were not found again have been withdrawn by late data; those whose days lie before the days
+    judged have stayed, and are what is expected by now. They and those that are over become resolved.
     """
     new: list[Anomaly] = []
     changed: list[Anomaly] = []
@@ -193,9 +200,9 @@ def record(database: Database, found: Sequence[Found], *, judged: Judged, snapsh
         for old in stored:
             if old.id in matched:
                 continue
-            if judged.covers(old) and old.status != "resolved":
+            if old.status != "resolved" and (judged.covers(old) or judged.is_past(old)):
                 gone = replace(old, status="resolved", snoozed_until=None, changed_at=at, snapshot=snapshot)
-                _save(connection, gone, "withdrawn", at)
+                _save(connection, gone, "stayed" if judged.is_past(old) else "withdrawn", at)
                 resolved.append(gone)
     return Changes(tuple(new), tuple(changed), tuple(resolved))
 

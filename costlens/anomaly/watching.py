@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costlens.anomaly import backfill, causes, explain, ledger_series
+from costlens.anomaly import backfill, causes, explain, ledger_series, newcomers
 from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.causes import Candidate, Cause
 from costlens.anomaly.detector import judge
@@ -25,6 +25,7 @@ from costlens.reading import day_number
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from costlens.estate import Estate
     from costlens.ledger import Ledger, Snapshot
     from costlens.settings.anomalies import Settings
 
@@ -53,7 +54,12 @@ def detect(
         if span is None:
             return Detected((), None)
         since = max(span.first, span.until - recent_days)
-        candidates = _candidates(engine, spent, span, settings, since)
+        moved = _reorganised(ledger.estate(snapshot))
+        candidates = [
+            one
+            for one in _candidates(engine, spent, span, settings, since)
+            if one.kind != "team" or (one.key, one.first) not in moved
+        ]
         told = [
             one
             for one in causes.grouped(engine, spent, candidates)
@@ -95,10 +101,12 @@ def _candidates(engine: Engine, spent: ir.Table, span: Span, settings: Settings,
             verdicts = judge(values, span.first, tuning, floor)
             partial = np.arange(span.first, span.until) >= span.partial
             verdicts.alarm[(verdicts.alarm < 0) & partial[None, :]] = 0
-            for event in events(values, verdicts):
+            new = newcomers.newcomers(values, floor) if kind in newcomers.KINDS else ()
+            for event in (*events(values, verdicts), *new):
                 first, last = span.first + event.began, span.first + event.last
                 if last >= since:
-                    found.append(Candidate(kind, *made.names[rows[event.row]], event, first, last))
+                    key, source, _ = made.names[rows[event.row]]
+                    found.append(Candidate(kind, key, source, currency, event, first, last))
     return found
 
 
@@ -164,6 +172,12 @@ def _team(ledger: Ledger, snapshot: Snapshot, cause: Cause) -> str | None:
             if owned.asset == main.key and _is_valid(owned.valid_from, owned.valid_to, first):
                 return owned.team
     return next((one.key for one in cause.also if one.kind == "team"), None)
+
+
+def _reorganised(estate: Estate) -> set[tuple[str, int]]:
+    """Return teams with the days on which an asset came to them or left them: what that does to a team's cost is no news."""
+    days = [(one.team, day) for one in estate.ownership for day in (one.valid_from, one.valid_to) if day]
+    return {(team, day_number(day)) for team, day in days}
 
 
 def _is_valid(valid_from: date | None, valid_to: date | None, day: date) -> bool:

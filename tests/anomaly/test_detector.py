@@ -50,6 +50,29 @@ def test_nothing_spent_is_a_drop() -> None:
     assert forms(values) == [("drop", 80, 80)]
 
 
+@pytest.mark.parametrize(
+    ("factor", "days"), [(4, 1), (3, 4), (2, 10), (2, 20), (2, 40), (0, 1), (0, 5), (0, 20), (0, 40)]
+)
+def test_the_return_to_what_was_usual_is_no_news(factor: float, days: int) -> None:
+    """What is told lies within the event, and is one; work that lay still for weeks begins again without an alarm."""
+    values = np.stack([week(160, 0.1, seed) for seed in range(20)])
+    values[:, 80 : 80 + days] *= factor
+    told = judge(values, FIRST)
+    flagged = told.alarm != 0
+    assert flagged[:, 80 : 80 + days].any(axis=1).all()
+    assert flagged[:, 80 + days :].sum() <= 1  # of 20 series, each of up to 79 days
+    assert len({(one.row, one.first) for one in events(values, told) if one.first >= 80}) <= 21
+
+
+def test_a_month_end_in_a_series_first_days_is_remembered() -> None:
+    values = week(95, 0.08)
+    for day in range(95):
+        if (date(2026, 1, 22) + timedelta(days=day)).day == 1:
+            values[day] *= 3
+    first = (date(2026, 1, 22) - date(1970, 1, 1)).days
+    assert (judge(values[None, :], first).alarm == 0).all()
+
+
 def test_a_gap_is_no_drop() -> None:
     values = week(100)
     values[70:75] = np.nan

@@ -73,6 +73,17 @@ def test_what_late_data_takes_away_is_withdrawn(ledger: Ledger) -> None:
     assert history(ledger.database, gone.id)[-1].action == "withdrawn"
 
 
+def test_what_stays_until_its_days_are_past_is_usual(ledger: Ledger) -> None:
+    shift = replace(SPIKE, form="shift", last_day=date(2026, 11, 24))
+    record(ledger.database, [shift], judged=Judged(date(2026, 11, 1), date(2026, 11, 25)), snapshot=1, at=AT)
+    still = Judged(date(2026, 11, 24), date(2026, 12, 28))
+    assert record(ledger.database, [shift], judged=still, snapshot=2, at=AT).resolved == ()
+    past = Judged(date(2026, 11, 25), date(2026, 12, 29))
+    (stayed,) = record(ledger.database, [], judged=past, snapshot=3, at=AT).resolved
+    assert history(ledger.database, stayed.id)[-1].action == "stayed"
+    assert record(ledger.database, [], judged=past, snapshot=4, at=AT).resolved == ()
+
+
 def test_up_and_down_are_two(ledger: Ledger) -> None:
     drop = replace(SPIKE, form="drop", first_day=date(2026, 11, 10), last_day=date(2026, 11, 10), money=Decimal(-50))
     assert len(record(ledger.database, [SPIKE, drop], judged=JUDGED, snapshot=1, at=AT).new) == 2

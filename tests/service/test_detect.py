@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from costlens.config import load_config
+from costlens.anomaly.store import anomalies
+from costlens.config import Config, load_config
 from costlens.ledger import outbox
 from costlens.service.telling import Teller
 from tests.alerts.slack import TOKEN, Slack
@@ -33,16 +34,17 @@ def lines(until: date, *, jump: date, back: date | None = None) -> list[dict[str
     return found
 
 
+def config_of(folder: Path, slack: Slack) -> Config:
+    told = {"slack": {"bot_token": TOKEN, "api_url": f"{slack.url}/api/"}, "dashboard_url": "https://costs.example.org"}
+    source = {"name": "shop", "type": "snowflake", "export": "./export"}
+    body = {"lake": "./lake", "database": "sqlite:///./costlens.db", "sources": [source], "alerts": told}
+    (folder / "costlens.yml").write_text(json.dumps(body))
+    return load_config(folder / "costlens.yml")
+
+
 def test_a_jump_is_told_to_its_owner_and_so_is_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Slack() as slack:
-        told = {
-            "slack": {"bot_token": TOKEN, "api_url": f"{slack.url}/api/"},
-            "dashboard_url": "https://costs.example.org",
-        }
-        source = {"name": "shop", "type": "snowflake", "export": "./export"}
-        body = {"lake": "./lake", "database": "sqlite:///./costlens.db", "sources": [source], "alerts": told}
-        (tmp_path / "costlens.yml").write_text(json.dumps(body))
-        config = load_config(tmp_path / "costlens.yml")
+        config = config_of(tmp_path, slack)
         with ledger_of(tmp_path, lines(AT.date(), jump=date(2026, 11, 17))) as ledger:
             teller = Teller(config, ledger, lambda name: None, lambda: AT)
             for _ in range(2):
@@ -65,3 +67,24 @@ def test_a_jump_is_told_to_its_owner_and_so_is_its_end(tmp_path: Path, monkeypat
             assert outbox.counts(ledger.database).keys() == {"sent"}
         assert any("back to what is expected" in post.text for post in slack.replies(root))
         assert slack.refused == []
+
+
+def test_a_jump_that_stays_is_told_to_be_usual_by_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody acknowledged it: seven weeks later the thread ends, and the level is no news any more."""
+    with Slack() as slack:
+        config = config_of(tmp_path, slack)
+        for weeks in (0, 3, 8):
+            at = AT + timedelta(weeks=weeks)
+            monkeypatch.setattr(books, "AS_OF", at)
+            with ledger_of(tmp_path, lines(at.date(), jump=date(2026, 11, 17))) as ledger:
+                teller = Teller(config, ledger, lambda name: None, lambda at=at: at)  # type: ignore[misc]
+                for _ in range(2):
+                    teller.detect()
+                    teller.deliver()
+                (stored,) = anomalies(ledger.database, asset="raw/events")
+                assert stored.status == ("resolved" if weeks == 8 else "open")
+        (root,) = slack.roots()
+        assert root.text.startswith("raw/events costs 3.0× as much since Tue 17 Nov")
+        ends = [post.text for post in slack.replies(root) if "from now on" in post.text]
+        assert ends == ["raw/events: it did not come back, and is what is expected from now on"]
+        assert "Usual by now" in json.dumps(root.blocks)
