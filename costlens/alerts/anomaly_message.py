@@ -23,8 +23,8 @@ WORDS = {
     "overhead": "cloud services and the like",
     "usage": "storage, serverless and other metered lines",
     "adjustment": "the bill says differently",
-    "new work": "is new",
-    "gone work": "is gone",
+    "new work": "work that was not there before",
+    "gone work": "work that is gone",
 }
 _LESS = {
     "runs": "runs less often",
@@ -127,11 +127,12 @@ def _days(first: date, last: date) -> str:
 
 
 def _why(anomaly: Anomaly, told: Mapping[str, Any]) -> list[Fact]:
-    """Return model, query and commit: what a team lead must see first."""
-    found: list[Fact] = []
+    """Return model, commit, query and drivers, in this order: what a team lead must see first stands first."""
     part = _first(told.get("assets"), anomaly)
-    if part is not None and part["name"] != anomaly.key and not str(part["name"]).startswith("("):
+    found: list[Fact] = []
+    if part is not None and not str(part["name"]).startswith("("):
         found.append(Fact("Model", f"{part['name']}  {_signed(part, anomaly)}", is_code=True))
+    found += _origin(told.get("origin") or {})
     inner = _largest((part or {}).get("parts") or (), anomaly)
     if inner is not None and (inner.get("text") or inner.get("queries")):
         found.append(Fact("Query", one_line(inner.get("text") or str(inner["name"]), TEXT_LENGTH), is_code=True))
@@ -139,15 +140,19 @@ def _why(anomaly: Anomaly, told: Mapping[str, Any]) -> list[Fact]:
         if queries:
             found.append(
                 Fact(
-                    "",
-                    f"{queries[0]['query_id']} by {queries[0]['user']} took {queries[0]['seconds']:,.0f} s on {queries[0]['pool']}",
+                    "Dearest run",
+                    f"{queries[0]['query_id']} by {queries[0]['user']} took {_time(queries[0]['seconds'])} on {queries[0]['pool']}",
                     is_code=True,
                 )
             )
     drivers = _drivers(anomaly, told.get("drivers") or ())
-    if drivers:
-        found.append(Fact("Because", drivers))
-    return [*found, *_origin(told.get("origin") or {})]
+    return [*found, *([Fact("Because", drivers)] if drivers else [])]
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 5400:
+        return f"{seconds / 3600:,.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def _origin(origin: Mapping[str, Any]) -> list[Fact]:

@@ -79,7 +79,9 @@ def test_a_new_anomaly_goes_to_the_owner_with_what_why_and_where(ledger: Ledger)
     )
     assert message.severity == "critical"
     why = {fact.label: fact.text for fact in message.why if fact.label}
+    assert list(why) == ["Model", "Commit", "Run", "Query", "Dearest run", "Because"], "what to look at stands first"
     assert why["Query"].startswith("insert into marts.orders select")
+    assert why["Dearest run"] == "01b2-77 by DBT_PROD took 37 min on WH"
     assert why["Because"] == "each run takes longer (+540.00 USD); runs more often (+45.00 USD)"
     assert why["Commit"] == "77aa01bc2d → 9c1fe02ab4  models/marts/orders.sql  since 2026-10-17"
     assert why["Run"] == "dagster 8f2e1c  2026-10-17 02:02"
