@@ -131,7 +131,8 @@ class Episodes:
                 least, most, months = np.fmin(least, far), np.fmax(most, far), months + ~np.isnan(far)
         is_first = np.isnan(least)
         share = self.tuning.monthly_turn if is_turn else np.where(months > 1, self.tuning.monthly_other, 1.0)
-        found = np.where(np.nan_to_num(least) > share * limit, most * 1.05 + 0.1 * limit, 0.0)
+        is_known = (np.nan_to_num(least) > share * limit) | (is_turn & (np.nan_to_num(most) > limit))
+        found = np.where(is_known, most * 1.05 + 0.1 * limit, 0.0)
         if is_turn:
             found = np.where(is_first, np.maximum(found, self.tuning.first_month_end), found)
         return np.asarray(found)
@@ -289,11 +290,17 @@ class Episodes:
             rows = np.flatnonzero((self.base.age == age) & ~np.isnan(self.base.values[:, t]))
             if len(rows):
                 since = max(0, t - age + 1)
-                first = self.base.flat[rows, since : t + 1]
+                first = self._flat_of_all(rows, since, t + 1)
                 off = first - quantiles.median(first)[:, None]
                 self.away[rows, since : since + YOUNG_DAYS] = off[:, :YOUNG_DAYS]
                 stands_out = turns[-off.shape[1] :] & (off > 2 * self.base.noise.spread[rows, None])
                 self.base.ordinary[rows, since : t + 1] &= ~stands_out
+
+    def _flat_of_all(self, rows: NDArray[np.int64], since: int, until: int) -> Floats:
+        """Return logs without the weekday, also of days that do not count as the past."""
+        base, weekdays = self.base, self.base.weekdays(since, until)
+        logs = np.log(base.values[rows, since:until] + base.offset()[rows, None]) - base.week[rows][:, weekdays]
+        return np.where(base.quiet[rows][:, weekdays] < 0.5, logs, np.nan)
 
     def _date(self, t: int) -> date:
         return EPOCH + timedelta(days=self.base.first_day + t)
