@@ -24,12 +24,12 @@ CATEGORIES = {
     "ingest": "#A6A653",
     "overhead": "#E6CAA1",
     "acceleration": "#D55E00",
-    "transfer": "#A1AEE6",
+    "transfer": "#73E6E6",
     "ai": "#594C16",
     "other": "#802080",
     "adjustment": NOBODY,
 }
-PURPOSES = {"build": "#73E6E6", "test": "#A1E639", "read": "#3E5459", "maintenance": "#A6749C"}
+PURPOSES = {"build": "#A1AEE6", "test": "#A1E639", "read": "#3E5459", "maintenance": "#A6749C"}
 #: Idle's causes: tones of idle's own orange, and what no query explains apart from them.
 CAUSES = {"suspend tail": "#B86F00", "minimum": "#7A3B00", "gap": "#F5CE7A", "no query": "#39E6E6"}
 #: Names that are nobody's: tones without a colour, apart in lightness.
