@@ -30,7 +30,7 @@ _WORTH_SHOWING = 0.3
 class Asked:
     """A query to be traced: its text, raw or masked, when it ran, and what it cost where that is known."""
 
-    id: str
+    id: str | int
     text: str
     at: datetime | None = None
     cost: Decimal | None = None
@@ -88,7 +88,7 @@ def read_queries(queries: Path | None, file: Path | None) -> list[Asked]:
     """Return the queries of a file of JSON lines, or the one text of a file."""
     asked = [Asked(file.name, _text(file))] if file else []
     if queries:
-        rows = enumerate(_text(queries).splitlines(), 1)
+        rows = enumerate(_text(queries).split("\n"), 1)  # a text may hold other line ends as they are
         asked += [_asked(row, number, queries) for number, row in rows if row.strip()]
     return asked
 
@@ -161,7 +161,8 @@ def _asked(row: str, number: int, path: Path) -> Asked:
     try:
         body = json.loads(row)
         at = datetime.fromisoformat(body["at"]) if body.get("at") else None
-        return Asked(str(body["id"]), str(body["sql"]), at.astimezone(timezone.utc) if at else None)
+        told = body["id"] if isinstance(body["id"], int) else str(body["id"])
+        return Asked(told, str(body["sql"]), at.astimezone(timezone.utc) if at else None)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"blame: {path}:{number} is no JSON object with `id` and `sql`: write one a line") from None
 

@@ -94,5 +94,5 @@ def segment(place: Place, listed: Listing, *, most: int = 8) -> str:
             text = (root / place.path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             text = None
-    lines = (text or "").splitlines()
+    lines = (text or "").split("\n")
     return "\n".join(lines[place.line - 1 : min(place.end_line, place.line - 1 + most)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -48,9 +50,11 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repo
 
 
-def ask(code: Path, texts: dict[str, str]) -> dict[str, dict[str, object]]:
+def ask(code: Path, texts: Mapping[Any, str]) -> dict[Any, dict[str, object]]:
     queries = code.parent / "queries.jsonl"
-    queries.write_text("".join(json.dumps({"id": name, "sql": text}) + "\n" for name, text in texts.items()))
+    queries.write_text(
+        "".join(json.dumps({"id": name, "sql": text}, ensure_ascii=False) + "\n" for name, text in texts.items())
+    )
     done = CliRunner().invoke(main, ["blame", "--queries", str(queries), "--repo", str(code), "--json"])
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.stdout.splitlines()]
@@ -74,6 +78,12 @@ def test_a_statement_is_found_however_it_is_written(code: Path) -> None:
     assert {row["verdict"] for row in rows.values()} == {"found"}, rows
     assert {row["path"] for row in rows.values()} == {"models/orders.sql"}
     assert rows["as is"]["line"] == 2
+
+
+def test_ids_come_back_as_they_were_and_texts_may_hold_any_line_end(code: Path) -> None:
+    body = ORDERS.split("as\n", 1)[1]
+    rows = ask(code, {7: body, "7": body.replace("\n", "\u2028\n"), -1: body.replace("\n", "\x85\n")})
+    assert {row["verdict"] for row in rows.values()} == {"found"}
 
 
 def test_an_f_string_is_found_with_its_function(code: Path) -> None:
