@@ -158,6 +158,7 @@ class SnowflakeReader(Reader):
             ("account_usage", settings.account_usage),
             ("organization_usage", settings.organization_usage),
             ("billing", "BILLING"),
+            ("reader_account_usage", "READER_ACCOUNT_USAGE"),
         ):
             place = given if "." in given else f"{settings.database}.{given}"
             sql = sql.replace(f"from snowflake.{usual}.", f"from {place.lower()}.")

@@ -38,6 +38,9 @@ def command(config_path: Path, month: str | None, as_json: bool) -> None:
         click.echo(json.dumps(shown, default=str, indent=2))
     else:
         click.echo(_table(states), nl=False)
+        click.echo(
+            "\nspent is what was charged, before idle and shared money is allocated: `costlens report` has it with that"
+        )
 
 
 def _table(states: tuple[BudgetState, ...]) -> str:

@@ -55,12 +55,13 @@ def change(section: Section, statement: Statement) -> str:
 
 
 def budget_words(budget: Budget, currency: str) -> str:
-    """Say how much of a budget is spent."""
+    """Say how much of a budget is spent: of a team's with what is allocated to it, unlike `costlens budgets`."""
+    whole = ", allocated money included" if budget.kind == "team" else ""
     over = budget.spent - budget.amount
     left = f"{amount(over)} over" if over > 0 else f"{amount(-over)} left"
     return (
         f"budget of {budget.kind} {budget.name}: {amount(budget.spent)} of {amount(budget.amount)} {currency} "
-        f"({budget.share:.0%}), {left}"
+        f"({budget.share:.0%}), {left}{whole}"
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from costlens.model import MICROSECONDS_PER_DAY
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -95,8 +97,12 @@ def queries(
     return found.order_by(ibis.desc("cost"), "query_id").limit(QUERIES)
 
 
-def statements_of(asked: ir.Table, charges: ir.Table, told: ir.Table, asset: str, purpose: str) -> ir.Table:
-    """Return when an asset's statements of a purpose ran, how long and how they ended, the latest."""
+def statements_of(
+    asked: ir.Table, charges: ir.Table, told: ir.Table, asset: str, purpose: str, since: int, until: int
+) -> ir.Table:
+    """Return when an asset's statements of a purpose that began on days [since, until) ran, how long and how they ended, the latest."""
+    began = asked.started_at // MICROSECONDS_PER_DAY
+    asked = asked.filter((began >= since) & (began < until))
     mine = told.filter((told.asset == asset) & (told.purpose == purpose)).select("subject_id").distinct()
     rows = asked.inner_join(mine, asked.query_id == mine.subject_id)
     found = rows.select("query_id", "status", "started_at", seconds=rows.execution_ms / 1000.0)

@@ -117,8 +117,9 @@ def _runs(view: View, asset: str) -> None:
     frame = view.desk.facts(assets.runs_of, ("materializations",), view.scope, _names(view, asset))
     what = "runs, as its orchestrator tells"
     if frame.empty:
-        frame = view.desk.statements(statements.statements_of, view.scope, asset, "build")
-        what = "build statements: no orchestrator tells of its runs"
+        last = view.scope.until - 1 if view.scope.month else view.scope.until
+        frame = view.desk.statements(statements.statements_of, view.scope, asset, "build", view.scope.since, last)
+        what = "build statements"
     if frame.empty:
         st.markdown("**No run is known in this period**")
         return
