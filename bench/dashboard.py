@@ -186,68 +186,71 @@ def launch(playwright: object) -> Browser:
     return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))  # type: ignore[attr-defined,no-any-return]
 
 
+def started_anew(config: Path, port: int, sessions: int) -> list[tuple[str, str]]:
+    """Measure a server that finds nothing on disk: its start, pages, interactions, many sessions, memory."""
+    base = f"http://127.0.0.1:{port}"
+    server, took = serve(config, port)
+    answered = time.monotonic()
+    try:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            first = opened(browser.new_page(), base)
+            cubes = made(config.parent, answered)
+            page = browser.new_page()
+            done, again = interactions(page, base), interactions(page, base)
+            floor = opened(browser.new_page(), base)
+            browser.close()
+        seconds, errors = together(base, sessions)
+        peak = memory(server)
+    finally:
+        server.terminate()
+        server.wait(20)
+    slowest = max(done, key=lambda one: one[1])
+    return [
+        ("start of the server, nothing on disk, until it answers", f"{took:.2f} s"),
+        ("first page as soon as it answers, no answer in memory", f"{first:.2f} s"),
+        ("all 13 cubes made by the server, after it answered", f"{cubes:.1f} s"),
+        ("a new window, all answers in memory", f"{floor:.2f} s"),
+        (f"{len(done)} interactions the first time, median", f"{statistics.median(s for _, s in done):.2f} s"),
+        (f"{len(done)} interactions the first time, slowest", f"{slowest[1]:.2f} s ({slowest[0]})"),
+        (f"{len(again)} interactions again, median", f"{statistics.median(s for _, s in again):.2f} s"),
+        (f"{len(seconds)} sessions at once, median until drawn", f"{statistics.median(seconds):.2f} s"),
+        (f"{len(seconds)} sessions at once, error boxes", f"{len(errors)}"),
+        ("memory of the server, peak", f"{peak:,.0f} MB"),
+    ]
+
+
+def started_again(config: Path, port: int) -> list[tuple[str, str]]:
+    """Measure a new server that finds its cubes: its start and its first page."""
+    server, took = serve(config, port)
+    time.sleep(10)
+    try:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            first = opened(browser.new_page(), f"http://127.0.0.1:{port}")
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
+    return [
+        ("start of a new server, cubes on disk", f"{took:.2f} s"),
+        ("first page of it, ten seconds later, no page asked before", f"{first:.2f} s"),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the dashboard in a browser.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="ledger of bench/company.py")
     parser.add_argument("--sessions", type=int, default=20)
     given = parser.parse_args()
-    if not (given.folder / "costlens.yml").exists():
+    config = given.folder / "costlens.yml"
+    if not config.exists():
         subprocess.run([sys.executable, str(HERE / "company.py"), str(given.folder)], check=True)
     shutil.rmtree(given.folder / ".lake-dashboard", ignore_errors=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
-    rows: list[tuple[str, str]] = []
-    server, took = serve(given.folder / "costlens.yml", port)
-    answered = time.monotonic()
-    rows.append(("start of the server, nothing on disk, until it answers", f"{took:.2f} s"))
-    try:
-        with sync_playwright() as playwright:
-            browser = launch(playwright)
-            rows.append(
-                ("first page as soon as it answers, no answer in memory", f"{opened(browser.new_page(), base):.2f} s")
-            )
-            rows.append(("all 13 cubes made by the server, after it answered", f"{made(given.folder, answered):.1f} s"))
-            page = browser.new_page()
-            done = interactions(page, base)
-            again = interactions(page, base)
-            floor = opened(browser.new_page(), base)
-            rows.append(("a new window, all answers in memory", f"{floor:.2f} s"))
-            browser.close()
-        rows.append(
-            (f"{len(done)} interactions the first time, median", f"{statistics.median(s for _, s in done):.2f} s")
-        )
-        rows.append(
-            (
-                f"{len(done)} interactions the first time, slowest",
-                "{1:.2f} s ({0})".format(*max(done, key=lambda d: d[1])),
-            )
-        )
-        rows.append((f"{len(again)} interactions again, median", f"{statistics.median(s for _, s in again):.2f} s"))
-        seconds, errors = together(base, given.sessions)
-        rows.append((f"{len(seconds)} sessions at once, median until drawn", f"{statistics.median(seconds):.2f} s"))
-        rows.append((f"{len(seconds)} sessions at once, error boxes", f"{len(errors)}"))
-        rows.append(("memory of the server, peak", f"{memory(server):,.0f} MB"))
-    finally:
-        server.terminate()
-        server.wait(20)
-    server, took = serve(given.folder / "costlens.yml", port)
-    rows.append(("start of a new server, cubes on disk", f"{took:.2f} s"))
-    time.sleep(10)
-    try:
-        with sync_playwright() as playwright:
-            browser = launch(playwright)
-            rows.append(
-                (
-                    "first page of it, ten seconds later, no page asked before",
-                    f"{opened(browser.new_page(), base):.2f} s",
-                )
-            )
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    rows = [*started_anew(config, port, given.sessions), *started_again(config, port)]
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()

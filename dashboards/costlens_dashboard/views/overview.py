@@ -263,6 +263,7 @@ def draw_budgets(view: View, team: str | None = None) -> None:
     over = sum(1 for state in states if state.spent > state.amount)
     near = sum(1 for state in states if state.forecast is not None and state.forecast > state.amount >= state.spent)
     st.markdown(f"**{over} of {len(states)} budgets spent, {near} more by the forecast**")
+    st.caption("What was charged, before idle and shared money is allocated")
     for state in sorted(states, key=lambda state: state.spent / state.amount, reverse=True)[:6]:
         share = float(state.spent / state.amount)
         forecast = (
