@@ -206,3 +206,13 @@ def choice(label: str, options: Sequence[str], key: str, names: dict[str, str] |
         format_func=lambda value: shown.get(value, value.capitalize()),
     )
     return picked or options[0]
+
+
+def one_of(label: str, names: Sequence[str], key: str) -> str:
+    """Draw a box with one of the names, the first unless the address says another; the address always says which.
+
+    No option is the box's default: Streamlit leaves defaults out of the address, and the first name is another one next month.
+    """
+    if st.session_state.get(key, st.query_params.get(key)) not in names:
+        st.session_state[key] = names[0]
+    return st.selectbox(label, names, index=None, key=key, bind="query-params", width=420) or names[0]

@@ -68,6 +68,8 @@ def test_an_asset_is_followed_from_the_overview_to_its_queries(browser: Browser)
     page.wait_for_url(re.compile("/asset\\?.*asset="))
     browser.settled()
     expect(page.locator("h1").first).to_contain_text("growth/daily_active_listeners")
+    # The dearest asset is the box's first, and another one next month: the address that a person shares must name it all the same.
+    expect(page).to_have_url(re.compile("asset=growth%2Fdaily_active_listeners"))
     expect(page.get_by_text("Shapes and queries behind it")).to_be_visible()
     shapes = page.get_by_test_id("stDataFrame").first
     shapes.scroll_into_view_if_needed()

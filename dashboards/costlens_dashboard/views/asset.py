@@ -11,7 +11,7 @@ from costlens.anomaly import store
 from costlens_dashboard import charts, formats, links
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import assets, statements
-from costlens_dashboard.state import View
+from costlens_dashboard.state import View, one_of
 from costlens_dashboard.tables import Column, table
 from costlens_dashboard.text import md, plain, said
 from costlens_dashboard.views.assets import frame_of
@@ -63,9 +63,7 @@ def draw(view: View) -> str | None:
 
 
 def _picked(frame: pd.DataFrame) -> str:
-    names = [str(name) for name in frame["asset"]]
-    picked = st.selectbox("Asset", names, key="asset", bind="query-params", width=420)
-    return picked or names[0]
+    return one_of("Asset", [str(name) for name in frame["asset"]], "asset")
 
 
 def _figures(view: View, row: Any) -> None:

@@ -11,7 +11,7 @@ from costlens_dashboard import charts, formats
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import pools
 from costlens_dashboard.scope import Scope
-from costlens_dashboard.state import View
+from costlens_dashboard.state import View, one_of
 from costlens_dashboard.tables import Column, table
 from costlens_dashboard.text import md
 from costlens_dashboard.what_if import SUSPENDS, options
@@ -67,7 +67,7 @@ def draw(view: View) -> str | None:
     st.caption("Pick a pool to see its hours. " + _estimates_of(detail, view))
     table(frame, COLUMNS, name="pools", rows=10, search=("pool", "source"), opens=_opened)
     names = [f"{pool} · {source}" for pool, source in zip(frame["pool"], frame["source"], strict=True)]
-    picked = st.selectbox("Pool", names, key="pool", bind="query-params", width=420) or names[0]
+    picked = one_of("Pool", names, "pool")
     row = frame.iloc[names.index(picked)]
     _one(view, row, detail)
     return None
