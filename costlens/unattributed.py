@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from costlens.ledger import Ledger, Snapshot
 
-Kind = Literal["script", "relation", "user", "application", "shape", "pool", "object", "unknown"]
+Kind = Literal["script", "relation", "user", "application", "shape", "pool", "object", "service", "unknown"]
+#: Categories that a policy spreads by their nature: they are allocated, not attributed.
+ALLOCATED = ("idle", "overhead", "adjustment")
 #: What `--by` may name; `fix` picks for each query the group that the quickest fix is for.
 BY = ("fix", "user", "application", "script", "shape", "pool")
 #: Files that start other programs: they tell nothing of the one that was started.
@@ -71,6 +73,8 @@ class Group:
             return f"an asset whose relation is {self.name}"
         if self.kind == "script":
             return f"`costlens run --asset KEY -- python {self.name}`, or its repository under `code`"
+        if self.kind == "service":
+            return "spread by a rule of the allocation policy: nothing finer is metered"
         if rule := self.rule:
             return f"a rule {{{rule[0]}: {rule[1]}}} of a team"
         return "`costlens blame` on its text" if self.kind == "shape" else "a tag: nothing is known of who asked"
@@ -85,20 +89,29 @@ class Rest:
     """Spend of the same days that could be attributed, per currency."""
 
 
-def rest(ledger: Ledger, snapshot: Snapshot, since: int | None, until: int | None, by: str, settings: Settings) -> Rest:
-    """Return what no method attributed within days [since, until), largest first.
+def rest(
+    ledger: Ledger,
+    snapshot: Snapshot,
+    since: int | None,
+    until: int | None,
+    by: str,
+    settings: Settings,
+    month: str | None = None,
+) -> Rest:
+    """Return what no method attributed within days [since, until), of a billing month if one is given, largest first.
 
-    Money is what queries and metered objects were charged; idle, overhead and adjustments are allocated, not attributed.
+    Money is what queries, metered objects and services that name neither were charged; idle, overhead and adjustments are
+    allocated, not attributed.
     """
     with Engine() as engine:
         tables = {
             name: ledger.table(name, snapshot, engine, since=since, until=until)
             for name in ("charges", "attributions", "queries", "lineage", "sessions")
         }
+        charges = tables["charges"].filter(ibis._.category.notin(ALLOCATED))
+        tables["charges"] = charges = charges.filter(ibis._.billing_period == month) if month else charges
         rows = engine.rows(_unattributed(tables))
-        charges = tables["charges"]
-        ours = charges.filter(charges.query_id.notnull() | charges.object_id.notnull())
-        sums = engine.rows(ours.group_by("currency").agg(cost=ours.cost.sum()))
+        sums = engine.rows(charges.group_by("currency").agg(cost=charges.cost.sum()))
         roles = engine.rows(tables["queries"].select("user", "role").distinct())
     known = Known(ledger.estate(snapshot), settings)
     groups: dict[tuple[str, str, str], Group] = {}
@@ -130,6 +143,7 @@ _KEYS = (
     "verb",
     "targets",
     "object",
+    "service",
     "currency",
 )
 
@@ -138,8 +152,8 @@ def _unattributed(tables: Mapping[str, ir.Table]) -> ir.Table:
     """Return the unattributed money by all that groups are made of."""
     told = tables["attributions"]
     told = told.filter(told.method == "none").select("source", "subject_kind", "subject_id", told_day="day")
-    both = ibis.union(_asked(tables, told), _objects(tables, told))
-    return both.group_by(_KEYS).agg(cost=both.cost.sum(), queries=both.query_id.nunique(), sample=both.query_id.min())
+    each = ibis.union(_asked(tables, told), _objects(tables, told), _services(tables["charges"]))
+    return each.group_by(_KEYS).agg(cost=each.cost.sum(), queries=each.query_id.nunique(), sample=each.query_id.min())
 
 
 def _asked(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
@@ -156,8 +170,8 @@ def _asked(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
     queries = queries.left_join(lineage, ["source", "day", "shape"]).drop("source_right", "day_right", "shape_right")
     queries = queries.left_join(sessions, ["source", "session_id"]).drop("source_right", "session_id_right")
     asked = asked.left_join(queries, ["source", "query_id"]).drop("source_right", "query_id_right")
-    asked = asked.mutate(targets=ibis.coalesce(asked.vendor, asked.targets), object=ibis.null("string"))
-    return asked.select(*_KEYS, "query_id", "cost")
+    asked = asked.mutate(targets=ibis.coalesce(asked.vendor, asked.targets))
+    return _keyed(asked)
 
 
 def _objects(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
@@ -173,13 +187,26 @@ def _objects(tables: Mapping[str, ir.Table], told: ir.Table) -> ir.Table:
         objects.day == of_object.told_day,
     ]
     objects = objects.semi_join(of_object, same)
-    missing = {name: ibis.null("string") for name in (*_KEYS, "query_id") if name not in objects.columns}
-    return objects.mutate(**missing).select(*_KEYS, "query_id", "cost")
+    return _keyed(objects)
+
+
+def _services(charges: ir.Table) -> ir.Table:
+    """Return the charges that name neither a query nor an object, such as data transfer."""
+    rows = charges.filter(charges.query_id.isnull() & charges.object_id.isnull())
+    return _keyed(rows.select("source", "service", "currency", "cost"))
+
+
+def _keyed(rows: ir.Table) -> ir.Table:
+    """Return rows with every column that groups are made of, null where they have none."""
+    missing = {name: ibis.null("string") for name in (*_KEYS, "query_id") if name not in rows.columns}
+    return rows.mutate(**missing).select(*_KEYS, "query_id", "cost")
 
 
 def _group_of(row: Mapping[str, Any], by: str, known: Known) -> tuple[Kind, str]:
     if row["object"]:
         return "object", row["object"]
+    if row["service"]:
+        return "service", row["service"]
     if by != "fix":
         columns = {"script": "path"}
         value = row[columns.get(by, by)]

@@ -58,8 +58,9 @@ def command(
     config = open_config(config_path)
     with open_ledger(config) as ledger:
         snapshot = ledger.snapshot()
-        days = _days(month or f"{snapshot.as_of:%Y-%m}")
-        found = ledger.read(lambda snap: rest(ledger, snap, *days, by, config.section(Settings)))
+        asked = month or f"{snapshot.as_of:%Y-%m}"
+        days = _days(asked)
+        found = ledger.read(lambda snap: rest(ledger, snap, *days, by, config.section(Settings), asked))
         if not found.groups and month is None:
             found = ledger.read(lambda snap: rest(ledger, snap, None, None, by, config.section(Settings)))
     if number is not None:
@@ -79,12 +80,13 @@ def command(
 
 
 def _days(month: str) -> tuple[int, int]:
+    """Return the days that a billing month's rows may lie on: a vendor's month begins and ends up to a day off UTC's."""
     from costlens.reading import day_number
     from costlens.report import first_day
 
     first = first_day(month)
     following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return day_number(first), day_number(following)
+    return day_number(first) - 1, day_number(following) + 1
 
 
 def _shown(number: int, group: Group) -> dict[str, object]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from costlens.commands import main
 from costlens_dashboard.frame import PAGES
 
-from .conftest import Open
+from .conftest import Open, words
 
 
 @pytest.mark.parametrize("page", [entry.name for entry in PAGES])
@@ -26,6 +32,24 @@ def test_the_overview_has_the_invoices_figure(show: Open, demo: Path) -> None:
     assert shown["Billed, USD"] == r"38,081\.28"
     assert shown["Residual, USD"] == r"0\.00"
     assert any("final before 1 Nov 2026" in caption.value for caption in app.caption), "as the report says"
+
+
+def test_what_is_nobodys_of_a_month_is_what_its_report_says(show: Open, demo: Path) -> None:
+    arguments = ["--config", str(demo), "--month", "2026-10"]
+    done = CliRunner().invoke(main, ["report", *arguments, "--by", "team", "--format", "csv"])
+    lines = {row["team"]: Decimal(row["cost"]) for row in csv.DictReader(io.StringIO(done.output))}
+    nobodys = sum((lines[name] for name in ("(idle)", "(unattributed)", "(overhead)")), Decimal(0))
+    more = Decimal("0.38")  # what Snowflake's bill adds; BigQuery's takes away, which is no spend
+    app = show(demo, "unattributed")
+    assert f"{nobodys + more:,.0f} USD" in words(app)
+    assert "Of October 2026" in words(app)
+    done = CliRunner().invoke(main, ["unattributed", *arguments, "--json"])
+    groups = json.loads(done.output)
+    assert (
+        sum((Decimal(group["cost"]) for group in groups), Decimal(0)).quantize(Decimal("0.01"))
+        == lines["(unattributed)"]
+    )
+    assert any(group["kind"] == "service" for group in groups), "data transfer is nobody's too"
 
 
 def test_an_address_sets_the_filters(show: Open, demo: Path) -> None:

@@ -97,8 +97,9 @@ def _opened(row: pd.Series) -> None:
 
 
 def recent(view: View) -> Scope:
-    """Return the last days of the scope, for what needs rows per query."""
-    until = min(view.scope.until, view.complete_until + 1)
+    """Return the last UTC days of the scope, for what needs rows per query."""
+    end = view.scope.until - 1 if view.scope.month else view.scope.until  # a month's scope ends a day late
+    until = min(end, view.complete_until + 1)
     return view.scope.with_(since=max(view.scope.since, until - LONGEST), until=until, month=None)
 
 

@@ -15,6 +15,7 @@ from costlens.unattributed import Group, Rest, rest
 from costlens_dashboard import formats
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import spend, unattributed
+from costlens_dashboard.scope import Scope
 from costlens_dashboard.state import View
 from costlens_dashboard.tables import Column, table
 from costlens_dashboard.text import md
@@ -36,7 +37,7 @@ def draw(view: View) -> str | None:
     if view.reader.teams is not None:
         nothing("For admins", "What is nobody's may be anybody's: only admins see it.")
         return None
-    detail = recent(view)
+    detail = _detail(view)
     rows = rows_of(view)
     whole = float(view.desk.ask(spend.total, detail).iloc[0]["cost"])
     if rows.empty:
@@ -48,21 +49,29 @@ def draw(view: View) -> str | None:
     words = f"{formats.money(rows['cost'].sum(), view.currency)}, {share}, is nobody's; five fixes would place {formats.percent(few)}"
     st.markdown(f"**{md(words)}**")
     days = formats.span(formats.as_date(detail.since), formats.as_date(detail.until))
-    st.caption(md(f"Of {days}, dearest first. Pick a line to see what to write where."))
+    st.caption(
+        md(f"Of {view.period if detail.month else days}, dearest first. Pick a line to see what to write where.")
+    )
     table(rows, COLUMNS, name="unattributed", rows=14, search=("what", "kind", "source"), opens=_fix)
     return None
 
 
+def _detail(view: View) -> Scope:
+    """Return the month, that the page says what its report says, or the last days of a longer period."""
+    return view.scope if view.scope.month else recent(view)
+
+
 def rows_of(view: View) -> pd.DataFrame:
-    """Return what is nobody's of the scope's last days, dearest first, with the fix for each."""
-    detail = recent(view)
+    """Return what is nobody's of the month or the last days, dearest first, with the fix for each."""
+    detail = _detail(view)
     settings = view.desk.books.config.section(Settings)
 
     def make() -> Rest:
         with view.desk.books.room:
-            return rest(view.desk.ledger, view.desk.snapshot, detail.since, detail.until, "fix", settings)
+            days = (detail.first_day, detail.until)
+            return rest(view.desk.ledger, view.desk.snapshot, *days, "fix", settings, detail.month)
 
-    told: Rest = view.desk.keep(("unattributed", detail.since, detail.until), make, 1_000_000)
+    told: Rest = view.desk.keep(("unattributed", detail.since, detail.until, detail.month), make, 1_000_000)
     groups = [group for group in told.groups if group.currency == view.currency]
     if view.reader.hides_users:
         groups = [_nameless(group) for group in groups]
