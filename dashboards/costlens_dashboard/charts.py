@@ -350,8 +350,11 @@ def band(rows: pd.DataFrame, first: date, last: date, what: str) -> None:
     x = alt.X("date:T", title=None, axis=_days_axis(rows["day"]))
     base = _of("rows").encode(x=x)
     judged = base.transform_filter("isValid(datum.high)")
-    shade = judged.mark_area(color=palette.BAND, opacity=0.35, interpolate="step").encode(
-        y=alt.Y("low:Q", title=None, axis=_money_axis()), y2="high:Q"
+    # A young series is expected to be anything: its band leaves the picture, for the days that are told of not to be a flat line.
+    top = 1.6 * float(rows[["cost", "expected"]].max().max())
+    scale = alt.Scale(domainMax=top) if float(rows["high"].max()) > top > 0 else alt.Scale()
+    shade = judged.mark_area(color=palette.BAND, opacity=0.35, interpolate="step", clip=True).encode(
+        y=alt.Y("low:Q", title=None, axis=_money_axis(), scale=scale), y2="high:Q"
     )
     middle = judged.mark_line(color=palette.TOTAL, strokeDash=[4, 3], strokeWidth=1.6, interpolate="step").encode(
         y="expected:Q"

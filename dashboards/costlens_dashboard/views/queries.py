@@ -89,8 +89,9 @@ def draw_shapes(view: View, asset: str | None) -> str | None:
         first = frame.iloc[0]
         words = f"{formats.money(first['cost'], view.currency)} went into one shape, {formats.count(first['queries'])} queries"
         st.markdown(f"**{md(words)}**")
-    st.caption("Statements that differ in literals only are one shape. Pick one to see its text and its queries.")
-    columns = _seen(view, _SHAPES)
+    words = f"The {len(frame)} dearest shapes" if len(frame) == statements.SHAPES else "Shapes, dearest first"
+    st.caption(f"{words}: statements that differ in literals only are one. Pick one to see its text and its queries.")
+    columns = _seen(view, _SHAPES, asset)
     table(frame, columns, name="shapes", rows=8, search=("text", "asset", "team", "shape"), opens=_open_shape)
     shape = _shape()
     row = frame[frame["shape"] == shape]
@@ -115,8 +116,10 @@ def _and_more(value: Any, count: int) -> Any:
     return f"{value} and {count - 1} more" if count > 1 else value
 
 
-def _seen(view: View, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+def _seen(view: View, columns: tuple[Column, ...], asset: str | None) -> tuple[Column, ...]:
     hidden = {"user", "role"} if view.reader.hides_users else set()
+    if asset is not None:  # its page has said so
+        hidden |= {"asset", "team"}
     if view.reader.hides_texts:
         hidden |= {"text"}
     return tuple(column for column in columns if column.name not in hidden)
@@ -169,8 +172,11 @@ def draw_queries(view: View, asset: str | None, shape: str | None) -> None:
         )
         return
     frame = frame.assign(started_at=pd.to_datetime(frame["started_at"], unit="us", utc=True))
-    st.caption("The dearest queries" + (" of the shape" if shape else "") + ". Pick one for its evidence.")
-    columns = _seen(view, _QUERIES)
+    of = " of the shape" if shape else ""
+    is_cut = len(frame) == statements.QUERIES
+    words = f"The {len(frame)} dearest queries{of}" if is_cut else f"Queries{of}, dearest first"
+    st.caption(f"{words}. Pick one for its evidence.")
+    columns = _seen(view, _QUERIES, asset)
     table(
         frame,
         columns,
