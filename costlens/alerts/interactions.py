@@ -1,4 +1,4 @@
-"""Slack's button presses over HTTP: signature and time verified, then what the person decided is done."""
+"""Slack's button presses over HTTP: signature, time, place and person verified, then what the person decided is done."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from costlens.alerts.channel import TryLater
 from costlens.alerts.message import one_line
+from costlens.alerts.pressing import Door, Press, Refused
 from costlens.anomaly.store import act, anomalies
 from costlens.errors import LedgerError, UsageError
-from costlens.ledger.database import Database
 from costlens.ledger.outbox import subjects
 
 PATH = "/slack/interactions"
@@ -25,12 +26,12 @@ MAX_BYTES = 200_000
 PREFIX = "anomaly:"
 
 
-def routes(database: Database, secret: str, told: Callable[[], None]) -> list[Route]:
+def routes(door: Door, secret: str, told: Callable[[], None]) -> list[Route]:
     """Return the route that Slack's app is pointed to; `told` is called when something was decided."""
     verifier = SignatureVerifier(secret)
 
     def work(payload: Any) -> None:
-        if decide(database, payload, datetime.now(timezone.utc)):
+        if decide(door, payload, datetime.now(timezone.utc)):
             told()
 
     async def interactions(request: Request) -> Response:
@@ -47,6 +48,8 @@ def routes(database: Database, secret: str, told: Callable[[], None]) -> list[Ro
             return PlainTextResponse("no payload", 400)
         try:
             await run_in_threadpool(work, payload)
+        except TryLater:
+            return PlainTextResponse("Slack does not say who pressed: press again later", 503)
         except LedgerError:
             return PlainTextResponse("the ledger does not answer: press again later", 503)
         return Response(status_code=200)
@@ -64,33 +67,46 @@ def _is_slacks(verifier: SignatureVerifier, body: bytes, headers: dict[str, str]
         return False
 
 
-def decide(database: Database, payload: Any, at: datetime) -> int:
-    """Do what pressed buttons say; return for how many anomalies. The same press again changes nothing."""
+def decide(door: Door, payload: Any, at: datetime) -> int:
+    """Do what pressed buttons say; return for how many anomalies. The same press again changes nothing.
+
+    Who may not is told so, and nobody else. Raises TryLater where Slack has to be asked who pressed, and does not answer.
+    """
     if not isinstance(payload, dict) or payload.get("type") != "block_actions":
         return 0
-    user = payload.get("user") or {}
-    who = one_line(f"@{user.get('username') or user.get('name') or user.get('id') or '?'}", 80)
-    return sum(_press(database, action, who, at) for action in payload.get("actions") or () if isinstance(action, dict))
+    user, place = payload.get("user") or {}, payload.get("container") or {}
+    id = str(user.get("id") or "")  # noqa: A001
+    who = one_line(f"@{user.get('username') or user.get('name') or id or '?'}", 80)
+    channel = str((payload.get("channel") or {}).get("id") or place.get("channel_id") or "")
+    actions = [action for action in payload.get("actions") or () if isinstance(action, dict)]
+    return sum(_press(door, action, Press(str(action.get("value", "")), id, who, channel), at) for action in actions)
 
 
-def _press(database: Database, action: dict[str, Any], who: str, at: datetime) -> int:
+def _press(door: Door, action: dict[str, Any], press: Press, at: datetime) -> int:
     name, _, days = str(action.get("action_id", "")).partition(":")
-    thread = str(action.get("value", ""))
     if name not in ("acknowledge", "snooze") or (name == "snooze" and days not in ("1", "7")):
         return 0
     until = at + timedelta(days=int(days)) if name == "snooze" else None
-    done = 0
-    for subject in subjects(database, PREFIX).values():
-        if subject.thread == thread:
-            done += _one(database, subject.subject.removeprefix(PREFIX), name, who, at, until)
+    done, refused = 0, ""
+    for subject in subjects(door.database, PREFIX).values():
+        if subject.thread != press.thread:
+            continue
+        try:
+            door.check_place(press)
+            done += _one(door, subject.subject.removeprefix(PREFIX), name, press, at, until)
+        except Refused as error:
+            refused = str(error)
+    if refused:
+        door.refuse(press, refused)
     return done
 
 
-def _one(database: Database, anomaly: str, name: str, who: str, at: datetime, until: datetime | None) -> bool:
-    found = anomalies(database, id=anomaly)
+def _one(door: Door, anomaly: str, name: str, press: Press, at: datetime, until: datetime | None) -> bool:
+    found = anomalies(door.database, id=anomaly)
     if not found or found[0].status == "resolved":
         return False
     now = found[0]
+    door.check_person(press, now.team)
     is_done = (
         now.status == "acknowledged"
         if until is None
@@ -99,7 +115,7 @@ def _one(database: Database, anomaly: str, name: str, who: str, at: datetime, un
     if is_done:
         return False
     try:
-        act(database, anomaly, name, who=who, at=at, until=until)
+        act(door.database, anomaly, name, who=press.who, at=at, until=until)
     except UsageError:
         return False
     return True

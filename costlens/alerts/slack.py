@@ -43,6 +43,9 @@ _MESSAGE = {
     "no_text",
     "too_many_attachments",
     "metadata_too_large",
+    "user_not_found",
+    "user_not_visible",
+    "user_not_in_channel",
 }
 _AWAY = (URLError, HTTPException, OSError, SlackClientError)
 
@@ -125,6 +128,21 @@ class SlackChannel(Channel):
         except (Undeliverable, NotAllowed):
             return None  # it cannot be asked: better twice than not at all
         return None
+
+    def email_of(self, user: str) -> str:
+        """Return the confirmed e-mail address of a person, empty where there is none.
+
+        Raises NotAllowed without the scopes users:read and users:read.email, TryLater, Undeliverable.
+        """
+        person = self._call(lambda: self._client.users_info(user=user)).get("user") or {}
+        profile = person.get("profile") or {}
+        if "email" not in profile and not person.get("is_bot"):
+            raise NotAllowed("slack: the app needs the scope users:read.email")
+        return "" if person.get("is_email_confirmed") is False else str(profile.get("email") or "")
+
+    def whisper(self, channel: str, user: str, text: str) -> None:
+        """Say something that only one person in a channel sees. Raises TryLater, Undeliverable."""
+        self._call(lambda: self._client.chat_postEphemeral(channel=channel, user=user, text=text))
 
     def _blocks(self, message: Message, image: str | None, thread: Reference | None) -> list[dict[str, Any]]:
         has_buttons = self._settings.signing_secret is not None

@@ -219,6 +219,14 @@ def reference(database: Database, alert: Alert) -> dict[str, Any] | None:
         return _reference(connection, alert)
 
 
+def places(database: Database, channel: str, thread: str) -> tuple[dict[str, Any], ...]:
+    """Return where the first messages of a thread stand in a channel."""
+    query = sa.select(alert_threads.c.reference).where(alert_threads.c.channel == channel)
+    with database.read() as connection:
+        rows = connection.execute(query.where(alert_threads.c.thread == thread))
+        return tuple(dict(row.reference) for row in rows)
+
+
 def thread_of(database: Database, channel: str, reference: Mapping[str, Any]) -> str | None:
     """Return the thread that stands at a place, None for a place of nobody's."""
     with database.read() as connection:

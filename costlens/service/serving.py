@@ -19,6 +19,8 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 
 from costlens.alerts import interactions
+from costlens.alerts.pressing import Door, Press
+from costlens.alerts.slack import SlackChannel
 from costlens.errors import LeaseHeld, LedgerError
 from costlens.ledger import Ledger
 from costlens.ledger.leases import SERVICE, Lease, holder_name, is_dead
@@ -31,6 +33,7 @@ from costlens.service.tasks import Context, tasks
 from costlens.service.telling import Teller
 from costlens.service.work import Outcome, Task, Workshop, back_off
 from costlens.settings.alerts import Settings as AlertSettings
+from costlens.settings.dashboard import Settings as DashboardSettings
 from costlens.settings.schedule import Settings as ScheduleSettings
 from costlens.settings.service import Settings
 
@@ -105,7 +108,14 @@ class Service:
             self._teller.tell()
 
         secret = slack.signing_secret.get_secret_value()
-        return [*found, *interactions.routes(self._ledger.database, secret, told)]
+        way = self._teller.ways.get(SlackChannel.name)
+        login = config.section(DashboardSettings).login
+
+        def note(press: Press, text: str) -> None:
+            log("press refused", "warning", who=press.who, user=press.user, thread=press.thread, message=text)
+
+        door = Door(self._ledger.database, login, way if isinstance(way, SlackChannel) else None, note)
+        return [*found, *interactions.routes(door, secret, told)]
 
     def run(self) -> bool:
         """Work until told to stop; return whether something still runs then."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 KEY = "dashboard"
@@ -27,6 +30,14 @@ class Login(BaseModel):
         default="groups", description="Claim that lists a person's groups; a group named as a team sees that team."
     )
 
+    def is_admin(self, email: str) -> bool:
+        """Tell whether a verified e-mail address sees everything."""
+        return _fits(email, self.admins)
+
+    def is_member(self, email: str, team: str) -> bool:
+        """Tell whether a verified e-mail address is listed for a team; groups are known only to who signed in."""
+        return _fits(email, self.members.get(team, ()))
+
 
 class Settings(BaseModel):
     """The dashboard."""
@@ -38,3 +49,7 @@ class Settings(BaseModel):
     hide_texts: bool = Field(default=False, description="Show no query texts, not even masked ones.")
     hide_users: bool = Field(default=False, description="Show no users and roles.")
     login: Login | None = Field(default=None, description="Sign-in; without it whoever reaches the port sees all.")
+
+
+def _fits(email: str, globs: Iterable[str]) -> bool:
+    return bool(email) and any(fnmatchcase(email.casefold(), glob.casefold()) for glob in globs)

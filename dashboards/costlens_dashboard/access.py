@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import streamlit as st
@@ -40,20 +39,16 @@ def reader_of(settings: Settings, teams: Iterable[str]) -> Reader | None:
 
 def seen_teams(login: Login, claims: Mapping[str, Any], teams: Iterable[str]) -> frozenset[str] | None:
     """Return the teams that a person sees, None = all; an e-mail address counts only where the provider has verified it."""
-    email = str(claims.get("email") or "").casefold()
+    email = str(claims.get("email") or "")
     if claims.get("email_verified") is False:
         email = ""
-    if email and any(fnmatchcase(email, glob.casefold()) for glob in login.admins):
+    if login.is_admin(email):
         return None
-    mine = {team for team, globs in login.members.items() if email and _matches(email, globs)}
+    mine = {team for team in login.members if login.is_member(email, team)}
     groups = claims.get(login.groups_claim)
     if isinstance(groups, (list, tuple)):
         mine |= {str(group) for group in groups} & set(teams)
     return frozenset(mine)
-
-
-def _matches(email: str, globs: Iterable[str]) -> bool:
-    return any(fnmatchcase(email, glob.casefold()) for glob in globs)
 
 
 def _name(claims: Mapping[str, Any]) -> str:

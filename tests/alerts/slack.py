@@ -136,6 +136,10 @@ class Slack:
         self.posts: list[Post] = []
         self.files: dict[str, bytes] = {}
         self.uploads: dict[str, str] = {}
+        self.people: dict[str, Answer] = {}
+        """Slack's id of a person -> what `users.info` says."""
+        self.whispers: list[tuple[str, str, str]] = []
+        """Channel, person and text of what only one person sees."""
         self.shared: list[tuple[str, str, str]] = []
         """Channel, thread and name of the files that people see."""
         self.calls: list[tuple[str, Answer]] = []
@@ -232,6 +236,8 @@ class Slack:
             },
             "conversations.history": lambda given: self._history(given, lambda post: post.thread_ts is None),
             "conversations.replies": self._replies,
+            "users.info": self._person,
+            "chat.postEphemeral": self._whisper,
         }
         with self.changed:
             self.calls.append((method, given))
@@ -293,6 +299,16 @@ class Slack:
         if given.get("channel_id"):
             self.shared += [(given["channel_id"], given["thread_ts"], self.uploads[one["id"]]) for one in listed]
         return {"ok": True, "files": [{"id": one["id"], "title": one.get("title")} for one in listed]}
+
+    def _person(self, given: Answer) -> Answer:
+        found = self.people.get(given["user"])
+        return {"ok": True, "user": found} if found else {"ok": False, "error": "user_not_found"}
+
+    def _whisper(self, given: Answer) -> Answer:
+        if refused := self._checked(given):
+            return refused
+        self.whispers.append((given["channel"], given["user"], given["text"]))
+        return {"ok": True, "message_ts": "1"}
 
     def _replies(self, given: Answer) -> Answer:
         answer = self._history(given, lambda post: given["ts"] in (post.thread_ts, post.ts))
