@@ -56,6 +56,17 @@ AIRFLOW_KEYS = frozenset(
 DAGSTER_KEYS = frozenset(
     {"dagster/job", "dagster/run_id", "dagster_asset_key", "dagster_job", "dagster_opaque_id", "dagster_run_id"}
 )
+#: Keys under which tags, labels and comments carry their run: CostLens, Airflow, Dagster, dbt, dbt Cloud.
+RUN_KEYS = (
+    "cl_r",
+    "dag_run_id",
+    "dagster/run_id",
+    "dagster_run_id",
+    "dbt_invocation_id",
+    "invocation_id",
+    "r",
+    "run_id",
+)
 STREAMLIT_KEYS = frozenset({"ChildQuery", "StreamlitEngine", "StreamlitName"})
 HEX_KEYS = frozenset({"categories", "cell_id", "cell_type", "connection", "context", "project_id", "project_url"})
 LOOKER_KEYS = frozenset({"history_slug", "instance_slug", "user_id"})

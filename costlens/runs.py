@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING
 import ibis
 
 from costlens.attribute.run import bare
+from costlens.marks import RUN_KEYS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-#: Keys under which tags, labels and comments carry their run: CostLens, Airflow, Dagster, dbt, dbt Cloud.
-KEYS = (
-    "cl_r",
-    "dag_run_id",
-    "dagster/run_id",
-    "dagster_run_id",
-    "dbt_invocation_id",
-    "invocation_id",
-    "r",
-    "run_id",
-)
-_RUN = rf'"(?:{"|".join(KEYS)})"\s*:\s*"([^"\\]+)"'
+_RUN = rf'"(?:{"|".join(RUN_KEYS)})"\s*:\s*"([^"\\]+)"'
 #: Columns of QUERIES that `run_of` looks at.
 CARRIERS = ("query_id", "tag", "labels", "mark", "root_id", "parent_id", "transaction_id")
 _NO_TRANSACTION = "0"

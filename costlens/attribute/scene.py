@@ -16,6 +16,7 @@ from costlens.attribute.known import Known, kept_keys
 from costlens.attribute.subjects import subjects_of
 from costlens.attribute.tools import Tools, who_fields
 from costlens.attribute.verdicts import SILENT, Outcome, Verdict, Verdicts
+from costlens.marks import RUN_KEYS
 from costlens.masking import OPAQUE
 from costlens.model import Column
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 Voices = Mapping[str, Sequence["ir.Table"]]
 
 WHO = ("user", "role", "client", "pool", "schema", "database", "account")
-#: Fields that differ from run to run and attribute nothing: without them most tags of an asset are one text.
-_RUN_FIELDS = frozenset({"dag_run_id", "dbt_invocation_id", "invocation_id", "p", "r", "s"})
+#: Fields that differ from run to run and attribute nothing (our `p` and `s` too: partition, step): without them most tags of an asset
+#: are one text.
+_RUN_FIELDS = frozenset({*RUN_KEYS, "p", "s"})
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
