@@ -243,6 +243,7 @@ def nobody_tagged() -> Section:
     names = [row[0] for row in connection.execute("select distinct tool from scored order by 1").fetchall()]
     rows = [
         ("all", *untagged.share(connection)),
+        ("all, with the roles of teams' members", *untagged.share(untagged.scored_sample(groups=True))),
         *((name, *untagged.share(connection, f"tool = '{name}'")) for name in names),
     ]
     return Section(
@@ -251,6 +252,7 @@ def nobody_tagged() -> Section:
         tuple((name, round(spend, 2), *parts) for name, spend, *parts in rows),
         (
             "The sample is made up by the authors of CostLens: real estates have more names that no estate knows.",
-            "What is left is persons' reads: the team of a person stands nowhere in the sample, and what one reads does not tell it.",
+            "What is left is persons' reads: what one reads does not tell one's team. One rule a team on `granted_role` does, by Snowflake's",
+            "GRANTS_TO_USERS: one person of fifteen is in no group, one in two, and one in that of the team that he left (made up, too).",
         ),
     )

@@ -12,6 +12,7 @@ import ibis
 import pyarrow as pa
 
 from costlens.attribute import REACH_DAYS, RUN_REACH, attribute, bare, rules_version
+from costlens.attribute.people import with_people
 from costlens.attribute.tools import Tools
 from costlens.changes import Change, change_of
 from costlens.connector import Connector
@@ -41,7 +42,7 @@ CARRIED_DAYS = 31
 #: Feed of the rates that pricing uses: one price a day, made of all that is known.
 RESOLVED = "resolved"
 #: Facts that no charge depends on.
-_NO_MONEY = {"accesses", "sessions", "shapes", "runs", "materializations"}
+_NO_MONEY = {"accesses", "sessions", "shapes", "users", "runs", "materializations"}
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -75,7 +76,7 @@ class Books:
         self.as_of = microseconds(as_of)
         self.info = dict(writer.base.info) if writer.base else {}
         self.before: dict[str, Any] = self.info.get("sources", {}).get(self.source, {})
-        self.rules = rules_version(estate, settings)
+        self._know_people()
         self.shapes = Shapes(writer, engine, self.source, connector.dialect, Tools(settings.tools))
         self.prices = hashlib.sha256(repr((connector.rates(), connector.billing)).encode()).hexdigest()
 
@@ -94,6 +95,7 @@ class Books:
                 dirty |= change.dirty
             else:
                 quiet[name] |= change.days
+        self._know_people()
         told = dirty | self.shapes.read(quiet["shapes"], before=self.before.get("shapes"))
         told |= self.shapes.accessed(quiet["accesses"]) & self._all_days()
         reach = self._reach(dirty)
@@ -118,6 +120,11 @@ class Books:
         self._daily(retold)
         mine = {**self.before, "rules": self.rules, "code": self._code_states()}
         return {**self.info, "sources": {**self.info.get("sources", {}), self.source: mine}}
+
+    def _know_people(self) -> None:
+        """Put into the estate who works for which team by what all warehouses say of their users: one person may work in several."""
+        self.estate = with_people(self.estate, self.writer.table("users", self.engine), self.engine)
+        self.rules = rules_version(self.estate, self.settings)
 
     def _reach(self, dirty: set[int]) -> Closure:
         """Add to the days of changed facts those of changed prices and those that time made final; return what they reach."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+#: What warehouses say of a user that a team's rule may look at.
+PERSON_FIELDS = ("default_role", "granted_role", "email")
+
 
 @dataclass(frozen=True)
 class Asset:
@@ -55,12 +58,23 @@ class Catalog:
 
 @dataclass(frozen=True)
 class PrincipalRule:
-    """What matches belongs to the team: `field` is user, role, pool, client, account, database, schema or `label:<key>`;
-    `pattern` a case-insensitive glob."""
+    """What matches belongs to the team: `field` is user, role, pool, client, account, database, schema or `label:<key>`, or of whoever
+    sent the query default_role, granted_role or email; `pattern` a case-insensitive glob."""
 
     team: str
     field: str
     pattern: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A person, by a name or address in lower case, works for a team within [valid_from, valid_to); `because` says what tells it."""
+
+    team: str
+    person: str
+    because: str
     valid_from: date | None = None
     valid_to: date | None = None
 
@@ -74,3 +88,5 @@ class Estate:
     teams: tuple[Team, ...] = ()
     rules: tuple[PrincipalRule, ...] = ()
     conflicts: tuple[str, ...] = field(default=())
+    people: tuple[Membership, ...] = ()
+    """Follows from the rules and from what warehouses say of their users; kept with neither."""

@@ -15,6 +15,8 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 MICROSECONDS_PER_DAY = 24 * MICROSECONDS_PER_HOUR
 
 
+TABLES: dict[str, Table] = {}
+
 # The first two columns of every table; facts also carry `feed`, the vendor's view a row was read from:
 # a pull replaces the rows of its own feed within its own window and touches no other.
 _SOURCE = """
@@ -27,11 +29,16 @@ feed text view the row was read from
 
 
 def _fact(name: str, grain: str, key: tuple[str, ...], text: str) -> Table:
-    return Table(name, grain, columns(_SOURCE + _FEED.lstrip() + text.lstrip()), key)
+    return _listed(Table(name, grain, columns(_SOURCE + _FEED.lstrip() + text.lstrip()), key))
 
 
 def _result(name: str, grain: str, key: tuple[str, ...], text: str) -> Table:
-    return Table(name, grain, columns(_SOURCE + text.lstrip()), key, is_fact=False)
+    return _listed(Table(name, grain, columns(_SOURCE + text.lstrip()), key, is_fact=False))
+
+
+def _listed(table: Table) -> Table:
+    TABLES[table.name] = table
+    return table
 
 
 QUERIES = _fact(
@@ -92,6 +99,17 @@ user text
 application text what the client calls itself
 path text script the client says it runs
 driver text
+""",
+)
+
+USERS = _fact(
+    "users",
+    "what the warehouse says of a person: user x field x value; day = UTC day it was read on",
+    ("day", "user", "field", "value"),
+    """
+user text
+field text default_role, granted_role or email
+value text
 """,
 )
 
@@ -374,22 +392,5 @@ provisional_cost decimal part of cost that may still change
 """,
 )
 
-_FACTS = (
-    QUERIES,
-    SESSIONS,
-    QUERY_USAGE,
-    METERING,
-    POOL_EVENTS,
-    USAGE,
-    BILL,
-    RATES,
-    ACCESSES,
-    SHAPES,
-    RUNS,
-    MATERIALIZATIONS,
-)
-TABLES: dict[str, Table] = {
-    table.name: table for table in (*_FACTS, LINEAGE, SHAPE_ASSETS, CHARGES, ATTRIBUTIONS, DAILY)
-}
 FACTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if table.is_fact)
 RESULTS: tuple[str, ...] = tuple(name for name, table in TABLES.items() if not table.is_fact)

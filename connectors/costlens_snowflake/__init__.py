@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from costlens.connector import Connector, Facts, Finding, Rate, Reader, SourceSettings, View
-from costlens_snowflake import billing, metering, money, queries
+from costlens_snowflake import billing, metering, money, queries, users
 from costlens_snowflake.settings import Rates, SnowflakeSettings
 from costlens_snowflake.statements import export_statement
 from costlens_snowflake.views import ACCESS_HISTORY, FOCUS_COST_USAGE, RUNNING_QUERIES, VIEWS
@@ -118,6 +118,8 @@ _WITHOUT_ACCOUNT = {
     "query_metering_history": queries.adaptive,
     "access_history": queries.accesses,
     "sessions": queries.sessions,
+    "users": users.users,
+    "grants_to_users": users.grants,
     "warehouse_events_history": metering.events,
 }
 _WITH_ACCOUNT = {

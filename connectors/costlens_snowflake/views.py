@@ -152,6 +152,24 @@ SESSIONS = _view(
     grant=_SECURITY,
     purpose="the tool that sent a query",
 )
+USERS = _view(
+    "users",
+    "read_on",
+    "name text!, email text, default_role text, type text, deleted_on instant, read_on day!",
+    hours=2,
+    is_snapshot=True,
+    grant=_SECURITY,
+    purpose="the team of persons whose queries say none, by their default role or address",
+)
+GRANTS_TO_USERS = _view(
+    "grants_to_users",
+    "read_on",
+    "role text!, grantee_name text!, deleted_on instant, read_on day!",
+    hours=2,
+    is_snapshot=True,
+    grant=_SECURITY,
+    purpose="the team of persons whose queries say none, by the roles that they hold",
+)
 ACCESS_HISTORY = _view(
     "access_history",
     "query_start_time",
@@ -350,6 +368,8 @@ VIEWS = (
     METERING_DAILY_HISTORY,
     WAREHOUSE_EVENTS_HISTORY,
     SESSIONS,
+    USERS,
+    GRANTS_TO_USERS,
     ACCESS_HISTORY,
     RATE_SHEET_DAILY,
     USAGE_IN_CURRENCY_DAILY,

@@ -1,8 +1,12 @@
-"""Method `principal`: rules of teams on users, roles, clients, pools, places and labels; they name a team, no asset."""
+"""Method `principal`: rules of teams on users, roles, clients, pools, places and labels, else the team that a person works for.
+
+They name a team, no asset.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from costlens.attribute.scene import Scene, Voices
-    from costlens.estate import PrincipalRule
+    from costlens.estate import Membership, PrincipalRule
 
 NAME = "principal"
 _CONFIDENCE = 0.5
@@ -46,6 +50,9 @@ class _Rules:
         self._matches: dict[tuple[str, str], list[PrincipalRule]] = {}
         self.label_keys = {rule.field.removeprefix(LABEL) for rule in self._rules if rule.field.startswith(LABEL)}
         self.columns = scene.who
+        self._people: dict[str, list[Membership]] = defaultdict(list)
+        for person in scene.known.estate.people:
+            self._people[person.person].append(person)
 
     def of_labels(self, text: str, era: int) -> Verdict | None:
         """Return what the labels or the query tag of a query say by rules on labels."""
@@ -66,6 +73,9 @@ class _Rules:
             for rule in self._matching(field, value) if value else ():
                 if self._holds(rule, era):
                     return self._verdict(rule, traits)
+        for person in self._people.get(user.lower(), ()) if user else ():
+            if self._holds(person, era):
+                return Verdict(NAME, _CONFIDENCE, person.because, team=person.team, traits=traits)
         return Verdict(NAME, _CONFIDENCE, "user", traits=traits) if traits != Traits() else None
 
     def _matching(self, field: str, value: str) -> list[PrincipalRule]:
@@ -75,7 +85,7 @@ class _Rules:
             self._matches[field, value] = found
         return found
 
-    def _holds(self, rule: PrincipalRule, era: int) -> bool:
+    def _holds(self, rule: PrincipalRule | Membership, era: int) -> bool:
         day = self._day_of_era(era)
         return (rule.valid_from is None or rule.valid_from <= day) and (rule.valid_to is None or day < rule.valid_to)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from costlens.engine import Engine
-    from costlens.estate import Ownership, PrincipalRule
+    from costlens.estate import Membership, Ownership, PrincipalRule
     from costlens.trace.code import Code
 
 #: What methods say, in their order: tables of key columns of `Scene.subjects` and a `verdict`.
@@ -187,6 +187,10 @@ class Scene:
 
 def _boundaries(known: Known) -> list[int]:
     """Return the days since 1970 on which a rule or an ownership begins or ends to hold."""
-    held: list[PrincipalRule | Ownership] = [*known.estate.rules, *known.estate.ownership]
+    held: list[PrincipalRule | Ownership | Membership] = [
+        *known.estate.rules,
+        *known.estate.ownership,
+        *known.estate.people,
+    ]
     days = {day for each in held for day in (each.valid_from, each.valid_to) if day}
     return sorted(day.toordinal() - _EPOCH for day in days)

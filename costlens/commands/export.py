@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Write a table of the ledger to a Parquet or CSV file.
 
-    TABLE is one of charges, attributions, daily, queries, sessions, query_usage, metering, pool_events, usage, bill, rates, shapes,
+    TABLE is one of charges, attributions, daily, queries, sessions, users, query_usage, metering, pool_events, usage, bill, rates, shapes,
     runs, materializations.
 
     `charges` come with the attribution and the team valid on the day: one row per charge and share. In CSV a text that a

@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from costlens.errors import ConfigError
-from costlens.estate import Asset, Ownership, PrincipalRule, Team
+from costlens.estate import PERSON_FIELDS, Asset, Ownership, PrincipalRule, Team
 from costlens.estates.reading import checked, nearest, read_yaml
 
-_FIELDS = ("user", "role", "pool", "client", "account", "database", "schema")
+_FIELDS = ("user", "role", "pool", "client", "account", "database", "schema", *PERSON_FIELDS)
 
 
 class _Entry(BaseModel):
@@ -59,6 +59,9 @@ class _Rule(_Validity):
     account: str | None = None
     database: str | None = None
     in_schema: str | None = Field(default=None, alias="schema")
+    default_role: str | None = None
+    granted_role: str | None = None
+    email: str | None = None
     label: dict[str, str] = {}
 
     @model_validator(mode="after")

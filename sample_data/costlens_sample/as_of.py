@@ -31,6 +31,8 @@ LATENCY: Mapping[str, tuple[str, float]] = {
     "storage_daily_history": ("USAGE_DATE", 2),
     "database_storage_usage_history": ("USAGE_DATE", 3),
     "table_storage_metrics": ("USAGE_DATE", 0),
+    "users": ("READ_ON", 0),
+    "grants_to_users": ("READ_ON", 0),
     "jobs": ("end_time", 0.05),
     "jobs_timeline": ("job_end_time", 0.1),
     "reservations_timeline": ("period_start", 0.1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from costlens.commands import main
 from costlens.ledger import Ledger
 from costlens.reading import run_sql
 from costlens_sample import folder
-from tests.sample.untagged import load, scores, share, strip
+from tests.sample.untagged import load, name_groups, scores, share, strip
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,20 @@ def test_more_than_nine_tenths_of_spend_find_their_asset_or_team_and_rightly(sco
     assert claimed >= 0.91
     assert right >= 0.99
     assert asset >= 0.80
+
+
+def test_persons_are_known_by_the_roles_that_they_hold(
+    home: Path, tmp_path: Path, scored: duckdb.DuckDBPyConnection
+) -> None:
+    """One line a team names the role of its members; of those whom no line reaches or two reach nothing is claimed."""
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".costlens"))
+    name_groups(tmp_path)
+    with load(tmp_path) as synced:
+        told = scores(tmp_path, synced)
+    spend, claimed, right, _ = share(told)
+    assert spend == pytest.approx(share(scored)[0])  # no money moved
+    assert claimed >= 0.95
+    assert right >= 0.99
 
 
 def test_what_is_built_finds_its_very_asset(scored: duckdb.DuckDBPyConnection) -> None:

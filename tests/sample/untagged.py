@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from costlens.config import load_config
 from costlens.ledger import Ledger
@@ -51,6 +52,15 @@ def strip(home: Path) -> None:
             _rewrite(connection, jobs, "null::struct(key varchar, value varchar)[] as labels, bare(query) as query")
 
 
+def name_groups(home: Path) -> None:
+    """Say of each team which role the directory gives to its members: one line a team."""
+    path = home / "teams.yml"
+    body = yaml.safe_load(path.read_text())
+    for team in body["teams"]:
+        team["owns"].append({"granted_role": f"TEAM_{team['name'].upper()}"})
+    path.write_text(yaml.safe_dump(body, sort_keys=False))
+
+
 def _bare(text: str) -> str:
     return re.sub(r"/\*.*?\*/|--[^\n]*", " ", text, flags=re.DOTALL)
 
@@ -74,7 +84,7 @@ def scores(home: Path, ledger: Ledger) -> duckdb.DuckDBPyConnection:
     out = home / "charges.parquet"
     export(ledger, ledger.snapshot(), "charges", out, None, None, None)
     connection = duckdb.connect()
-    connection.execute(f"create view charges as select * from '{out}'")
+    connection.execute(f"create table charges as select * from '{out}'")
     connection.execute(f"create view truth as select * from '{folder() / 'truth.parquet'}'")
     connection.execute(_SCORED)
     return connection
@@ -99,17 +109,20 @@ def _print(title: str, rows: Sequence[Sequence[Any]]) -> None:
         print(f"  {name!s:14} {spend:10,.2f} USD  claimed {claimed:7.2%}  right {right:7.2%}  by asset {asset:7.2%}")
 
 
-def scored_sample() -> duckdb.DuckDBPyConnection:
-    """Strip, load and score the sample in a temporary folder."""
+def scored_sample(*, groups: bool = False) -> duckdb.DuckDBPyConnection:
+    """Strip, load and score the sample in a temporary folder; `groups`: the roles of the teams' members are named."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         strip(home)
+        if groups:
+            name_groups(home)
         with load(home) as ledger:
             return scores(home, ledger)
 
 
 def main() -> None:
     """Print the scores."""
+    _print("with one rule a team on the roles that persons hold", [("all", *share(scored_sample(groups=True)))])
     connection = scored_sample()
     _print("all", [("all", *share(connection))])
     for column in ("method", "tool"):

@@ -17,6 +17,8 @@ class TestSnowflake(ConnectorContract):
     partial: ClassVar = {
         "metering_history": "warehouses are metered by warehouse_metering_history",
         "warehouse_events_history": "events of single clusters",
+        "users": "services and dropped users",
+        "grants_to_users": "roles that were taken back",
         "rate_sheet_daily": "rows of other accounts, rebates",
         "usage_in_currency_daily": "rows of other accounts",
         "storage_daily_history": "rows of other accounts",

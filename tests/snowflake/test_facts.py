@@ -260,6 +260,18 @@ def test_sessions_tell_the_tool(world: World) -> None:
     assert tools == {"DBT_SVC": ("dbt", "/usr/bin/dbt"), "TABLEAU_SVC": ("ODBC 3.2", None)}
 
 
+def test_users_tell_the_roles_and_addresses_of_persons_who_are_there(world: World) -> None:
+    told = {(row["user"], row["field"], row["value"]) for row in world.of("users")}
+    assert told == {
+        ("MIRA.SOL", "default_role", "ANALYST"),
+        ("MIRA.SOL", "email", "mira@acme.example"),
+        ("MIRA.SOL", "default_role", "GROWTH_DEV"),  # a day later
+        ("NO.TYPE", "default_role", "GROWTH_DEV"),
+    }
+    held = [(row["user"], row["field"], row["value"]) for row in world.of("grants_to_users")]
+    assert held == [("MIRA.SOL", "granted_role", "TEAM_GROWTH")] * 2  # on two days
+
+
 def test_events_of_the_warehouse_only(world: World) -> None:
     events = {row["event"]: (row["size"], row["clusters"]) for row in world.of("warehouse_events_history")}
     assert events == {

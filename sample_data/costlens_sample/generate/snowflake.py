@@ -8,6 +8,7 @@ from costlens_sample.generate import snowflake_bill as money
 from costlens_sample.generate import snowflake_objects as objects
 from costlens_sample.generate import snowflake_queries as queries
 from costlens_sample.generate import snowflake_storage as storage
+from costlens_sample.generate import snowflake_users as users
 from costlens_sample.generate.account import Account
 from costlens_sample.generate.billing import Bill
 from costlens_sample.generate.files import write
@@ -20,6 +21,8 @@ def export(account: Account, bill: Bill, folder: Path) -> None:
         "query_attribution_history": (queries.QUERY_ATTRIBUTION_HISTORY, queries.query_attribution_history(account)),
         "query_metering_history": (queries.QUERY_METERING_HISTORY, queries.query_metering_history(account)),
         "sessions": (queries.SESSIONS, queries.sessions(account)),
+        "users": (users.USERS, users.users()),
+        "grants_to_users": (users.GRANTS_TO_USERS, users.grants_to_users()),
         "warehouse_events_history": (queries.WAREHOUSE_EVENTS_HISTORY, queries.warehouse_events_history(account)),
         "warehouse_metering_history": (money.WAREHOUSE_METERING_HISTORY, money.warehouse_metering_history(bill)),
         "metering_history": (money.METERING_HISTORY, money.metering_history(bill)),
