@@ -6,8 +6,7 @@ from typing import Any
 
 from airflow.sdk.lineage import HookLineageReader, get_hook_lineage_collector
 
-#: XCom key under which the ids of a task's statements are kept, and the most that are.
-KEY, LIMIT = "costlens_query_ids", 500
+from costlens_airflow.xcom import KEY, LIMIT
 
 
 class Reader(HookLineageReader):  # type: ignore[misc]

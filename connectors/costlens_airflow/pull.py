@@ -1,13 +1,15 @@
 """Airflow 3 as an orchestrator: DAGs and their owners, assets and their events, DAG runs and task instances by its REST API.
 
 Pages overlap, because what changes between two requests moves rows to the page before; rows told twice are merged.
-Statements are known where an operator leaves their ids in XCom; for all others Airflow's OpenLineage provider tells them.
+Statements are known where an operator leaves their ids in XCom, or our plugin what hooks told (`costlens_query_ids`); for all others
+Airflow's OpenLineage provider tells them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from costlens.errors import SourceError
 from costlens.estate import Asset
 from costlens.http_json import Service
 from costlens.orchestrator import Batch, Materialization, Orchestrator, OrchestratorSettings, Run, State, Status
+from costlens_airflow.xcom import KEY
 
 #: Airflow gives out at most 100 rows a page by default.
 PAGE = 100
@@ -70,11 +73,12 @@ class Airflow(Orchestrator):
         changed = {"updated_at_gte": after, "updated_at_lte": until.isoformat()}
         for rows in self._pages(service, "/dags/~/dagRuns", "dag_runs", changed):
             yield Batch(state=dict(state), runs=tuple(run for row in rows if (run := _dag_run(row))))
+        kept = self._kept(service)
         for rows in self._pages(service, "/dags/~/dagRuns/~/taskInstances", "task_instances", changed):
             yield Batch(
                 state=dict(state),
                 runs=tuple(run for row in rows if (run := _task_run(row))),
-                materializations=tuple(one for row in rows if (one := self._statements(service, row, dags))),
+                materializations=tuple(one for row in rows if (one := self._statements(service, row, dags, kept))),
             )
         window = {"timestamp_gte": after, "timestamp_lte": until.isoformat()}
         for rows in self._pages(service, "/assets/events", "asset_events", window):
@@ -120,11 +124,45 @@ class Airflow(Orchestrator):
             if not rows or offset + (PAGE - _STEP) >= int(answer.get("total_entries") or 0):
                 return
 
-    def _statements(self, service: Service, row: Row, dags: Mapping[str, Row]) -> Materialization | None:
-        """Return the statements that an operator left in XCom, as the task's own."""
-        key, run = _XCOM.get(str(row.get("operator"))), _task_run(row)
-        if key is None or run is None or run.status == "running":
+    def _kept(self, service: Service) -> Callable[[Row], bool]:
+        """Return what tells whether our plugin kept ids of a task: one request a DAG run, none where it never kept any."""
+        place = "taskInstances/~/xcomEntries"
+        try:
+            answer = service.get(f"/api/v2/dags/~/dagRuns/~/{place}", xcom_key=KEY, limit=1)
+        except SourceError as error:
+            if not error.permanent:
+                raise
+            answer = {}  # who pulls may not read XCom
+        if not (isinstance(answer, dict) and answer.get("total_entries")):
+            return lambda row: False
+
+        @lru_cache(maxsize=PAGE)
+        def of_run(dag: str, run: str) -> frozenset[tuple[str, int]]:
+            path = f"/dags/{_quoted(dag)}/dagRuns/{_quoted(run)}/{place}"
+            pages = self._pages(service, path, "xcom_entries", {"xcom_key": KEY})
+            return frozenset((str(one.get("task_id")), one.get("map_index", -1)) for rows in pages for one in rows)
+
+        return lambda row: (
+            (str(row["task_id"]), row.get("map_index", -1)) in of_run(str(row["dag_id"]), str(row["dag_run_id"]))
+        )
+
+    def _statements(
+        self, service: Service, row: Row, dags: Mapping[str, Row], kept: Callable[[Row], bool]
+    ) -> Materialization | None:
+        """Return the statements that an operator, or our plugin, left in XCom, as the task's own."""
+        run = _task_run(row)
+        if run is None or run.status == "running":
             return None
+        keys = [key for key in (_XCOM.get(str(row.get("operator"))), KEY if kept(row) else None) if key]
+        ids = tuple(dict.fromkeys(one for key in keys for one in _texts(self._xcom(service, row, key)) if one))
+        if not ids:
+            return None
+        return Materialization(
+            run.run_id, None, run.started_at, run.ended_at, run.status, code_ref=_path(row, dags), query_ids=ids
+        )
+
+    def _xcom(self, service: Service, row: Row, key: str) -> Any:
+        """Return what a task left under a key; one that failed early left nothing."""
         place = "/".join(
             (
                 f"/api/v2/dags/{_quoted(row['dag_id'])}/dagRuns/{_quoted(row['dag_run_id'])}",
@@ -132,17 +170,11 @@ class Airflow(Orchestrator):
             )
         )
         try:
-            value = service.get(place, map_index=row.get("map_index", -1), deserialize="false").get("value")
+            return service.get(place, map_index=row.get("map_index", -1), deserialize="false").get("value")
         except SourceError as error:
             if not error.permanent:
                 raise
-            return None  # a task that failed early left none
-        ids = tuple(one for one in _texts(value) if one)
-        if not ids:
             return None
-        return Materialization(
-            run.run_id, None, run.started_at, run.ended_at, run.status, code_ref=_path(row, dags), query_ids=ids
-        )
 
 
 def _reached(service: Service, path: str) -> Finding:

@@ -178,10 +178,22 @@ def _output(dataset: Mapping[str, Any], where: str) -> list[Any]:
 
 def _sql(event: Mapping[str, Any], record: Record) -> None:
     job = event.get("job")
-    query = _facet(_facets(job), "sql").get("query") if isinstance(job, dict) else None
+    facet = _facet(_facets(job), "sql") if isinstance(job, dict) else {}
+    query = facet.get("query")
     if isinstance(query, str) and query:
-        # Of an unknown dialect all that may be a literal is masked, and so are quoted names.
-        record["sql"] = mask_text(query[:_MAX_SQL], "bigquery")
+        record["sql"] = mask_text(query[:_MAX_SQL], _dialect(event, facet))
+
+
+def _dialect(event: Mapping[str, Any], facet: Mapping[str, Any]) -> str:
+    """Return the dialect of the statement, by its facet or by where it reads.
+
+    Of an unknown one all that may be a literal is masked: names in double quotes too, as in BigQuery, where they are texts.
+    """
+    spaces = [one.get("namespace") for one in _datasets(event, "inputs")]
+    for word in (facet.get("dialect"), *spaces):
+        if isinstance(word, str) and word.lower().partition(":")[0] == "snowflake":
+            return "snowflake"
+    return "bigquery"
 
 
 def _is_plain(text: Any) -> bool:

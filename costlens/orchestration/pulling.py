@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -42,6 +43,9 @@ _MOST_ROWS = 50_000
 _MOST_PROBLEMS = 1_000
 
 Echo = Callable[[str], None]
+
+#: A name in quotes that reads the same without them.
+_QUOTED = re.compile(r'["`]([^"`.]+)["`]')
 
 
 @dataclass
@@ -206,7 +210,7 @@ def _with_targets(materializations: Iterable[Materialization]) -> Iterator[Mater
             dialect = "bigquery" if "`" in one.statement else "snowflake"
             for target in read(one.statement, dialect).targets:
                 if "." in target:
-                    yield replace(one, asset=target, query_ids=(), statement=None)
+                    yield replace(one, asset=_QUOTED.sub(r"\1", target), query_ids=(), statement=None)
 
 
 def _issued(writer: Writer, engine: Engine, days: Collection[int]) -> ir.Table:

@@ -94,6 +94,51 @@ def test_statements_are_those_that_operators_leave_in_xcom(operator: str, key: s
     assert all(isinstance(one, Materialization) and one.run_id == "loads/m1/g.a/b" for one in found)
 
 
+def test_ids_that_the_plugin_kept_are_the_tasks_whatever_its_operator() -> None:
+    """One run is asked once, tasks that kept none are not asked, and an operator's own ids are not told twice."""
+    first = RECORDED["/dags/~/dagRuns/~/taskInstances"]["task_instances"][0]
+    tasks = [
+        {**first, "operator": operator, "task_id": task, "map_index": index}
+        for operator, task, index in (
+            ("@task", "hook", -1),
+            ("@task", "wide", 0),
+            ("@task", "wide", 1),
+            ("SnowflakeSqlApiOperator", "api", -1),
+            ("BashOperator", "bash", -1),
+        )
+    ]
+    kept = {("hook", "-1"): ["h1", "h2"], ("wide", "1"): ["w1"], ("api", "-1"): ["q1", "q2"]}
+    run = "/dags/loads/dagRuns/m1/taskInstances"
+
+    def answer(asked: Asked) -> Answer:
+        path = asked.path.removeprefix("/api/v2")
+        if path == "/dags/~/dagRuns/~/taskInstances":
+            return Answer({"task_instances": tasks, "total_entries": len(tasks)})
+        if path == "/dags/~/dagRuns/~/taskInstances/~/xcomEntries":
+            return Answer({"xcom_entries": [{}], "total_entries": len(kept)})
+        if path == f"{run}/~/xcomEntries" and asked.query["xcom_key"] == "costlens_query_ids":
+            rows = [{"task_id": task, "map_index": int(index)} for task, index in kept]
+            return Answer({"xcom_entries": rows, "total_entries": len(rows)})
+        task, _, key = path.removeprefix(f"{run}/").partition("/xcomEntries/")
+        if key == "costlens_query_ids":
+            return Answer({"key": key, "value": json.dumps(kept[task, asked.query["map_index"]])})
+        if key == "query_ids":
+            return Answer({"key": key, "value": ["q2", "q3"]})
+        return recorded(asked)
+
+    with web_service(answer) as service:
+        batches = pulled(airflow(service.url))
+        asked = [one.path for one in service.asked]
+    found = {one.run_id: one.query_ids for batch in batches for one in batch.materializations if one.asset is None}
+    assert found == {
+        "loads/m1/hook": ("h1", "h2"),
+        "loads/m1/wide[1]": ("w1",),
+        "loads/m1/api": ("q2", "q3", "q1"),
+    }
+    assert sum(path.endswith("m1/taskInstances/~/xcomEntries") for path in asked) == 1
+    assert not any("bash/xcomEntries" in path for path in asked)
+
+
 @pytest.mark.parametrize("total", [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE + 7])
 def test_all_pages_are_read_also_when_rows_move_meanwhile(total: int) -> None:
     """With each page two rows that were given out change, and so leave the list: those behind them move up."""
@@ -122,6 +167,7 @@ RECORDED_KEYS = {
     "/assets": "assets",
     "/dags/~/dagRuns": "dag_runs",
     "/dags/~/dagRuns/~/taskInstances": "task_instances",
+    "/dags/~/dagRuns/~/taskInstances/~/xcomEntries": "xcom_entries",
     "/assets/events": "asset_events",
 }
 

@@ -118,9 +118,9 @@ def test_from_the_receiver_to_the_report(tmp_path: Path) -> None:
     company.sync()
     free = company.sql(
         "select query_id, ended_at from attributions join queries on subject_id = query_id where asset is null "
-        "order by md5(query_id) limit 3"
+        "order by md5(query_id) limit 4"
     )
-    known, other, child = (query for query, _ in free)
+    known, other, child, told = (query for query, _ in free)
     moment = free[0][1].isoformat()
     (relation,) = company.sql("select object from usage where category = 'storage' order by 1 limit 1")[0]
     with served(tmp_path / "spool") as server, client() as http:
@@ -128,21 +128,28 @@ def test_from_the_receiver_to_the_report(tmp_path: Path) -> None:
             (known, "r1", relation),
             (other, "r2", "ANALYTICS.NEW.TABLE_X"),
             (child, "r3", None),
+            (told, "r4", None),
         ):
             facets = {"externalQuery": {"externalQueryId": query}, "parent": {"run": {"runId": "r2"}}}
             outputs = [{"namespace": "snowflake://org-acct", "name": output}] if output else []
             sent = event(run={"runId": run, "facets": facets}, outputs=outputs, eventTime=moment)
             sent["job"]["facets"].pop("sql")
+            if query == told:  # only the statement tells what is written, in names that BigQuery would take for texts
+                sent["inputs"] = [{"namespace": "snowflake://org-acct", "name": "RAW.A.B"}]
+                sent["job"]["facets"]["sql"] = {
+                    "query": """insert into "ANALYTICS"."NEW"."Y" select 'x' from "RAW".a.b"""
+                }
             assert http.post(server.url, json=sent).status_code == 201
     config = company.config
     with company.ledger() as ledger:
         done = pull(config, ledger, config.orchestrators[0], until=NOW)
         estate = estate_of(config, ledger)
-    assert done.rows["runs"] == 3
+    assert done.rows["runs"] == 4
     assert [*(tmp_path / "spool").iterdir()] == []
     found = {row[0]: row[1:] for row in company.sql("select subject_id, asset, method from attributions")}
     assert found[other] == found[child] == ("ANALYTICS.NEW.TABLE_X", "run")
     assert found[known][1] == "run"
+    assert found[told] == ("ANALYTICS.NEW.Y", "run")
     assert "growth" in {claim.team for claim in estate.ownership if claim.asset == "ANALYTICS.NEW.TABLE_X"}
     team = company.sql("select distinct team from daily where asset = 'ANALYTICS.NEW.TABLE_X'")
     assert team == [("growth",)]

@@ -74,6 +74,23 @@ def test_a_statement_is_kept_without_literals_only_where_nothing_is_said_to_be_w
     assert kept["sql"] == "insert into T values (?, ?)"
 
 
+@pytest.mark.parametrize(
+    ("facet", "inputs", "kept"),
+    [
+        ({"dialect": "snowflake"}, [], 'insert into "A".b values (?)'),
+        ({}, [{"namespace": "snowflake://org-acct", "name": "A.C"}], 'insert into "A".b values (?)'),
+        ({"dialect": "bigquery"}, [], "insert into ?.b values (?)"),
+        ({}, [], "insert into ?.b values (?)"),
+    ],
+)
+def test_a_name_in_double_quotes_is_kept_where_it_is_known_to_be_no_text(
+    facet: dict[str, str], inputs: list[Any], kept: str
+) -> None:
+    sent = event(outputs=[], inputs=inputs)
+    sent["job"]["facets"]["sql"] = {"query": """insert into "A".b values ('x')""", **facet}
+    assert record_of(sent)["sql"] == kept
+
+
 def change(path: str, value: Any) -> dict[str, Any]:
     """An event with one thing changed; ... takes it away."""
     changed: dict[str, Any] = json.loads(json.dumps(event()))
