@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EVERY = "all"
 LATEST, BEFORE, CUSTOM = "latest", "before", "custom"
 WEEK = 7
+LONGEST_NAME = 300
 PRESETS = {
     "7d": ("Last 7 days", 7),
     "30d": ("Last 30 days", 30),
@@ -209,10 +210,12 @@ def choice(label: str, options: Sequence[str], key: str, names: dict[str, str] |
 
 
 def one_of(label: str, names: Sequence[str], key: str) -> str:
-    """Draw a box with one of the names, the first unless the address says another; the address always says which.
+    """Draw a box with one of the names; return the picked one, the first unless the address says another.
 
-    No option is the box's default: Streamlit leaves defaults out of the address, and the first name is another one next month.
+    What the address asks for is kept though it is no name of this period: a link that a person was sent must not quietly show
+    another one. No option is the box's default: Streamlit leaves defaults out of the address, and the first is another next month.
     """
-    if st.session_state.get(key, st.query_params.get(key)) not in names:
-        st.session_state[key] = names[0]
-    return st.selectbox(label, names, index=None, key=key, bind="query-params", width=420) or names[0]
+    wanted = str(st.session_state.get(key) or st.query_params.get(key) or "")[:LONGEST_NAME]
+    st.session_state[key] = wanted or names[0]
+    options = names if not wanted or wanted in names else [*names, wanted]
+    return st.selectbox(label, options, index=None, key=key, bind="query-params", width=420) or names[0]

@@ -64,3 +64,16 @@ def test_what_an_address_cannot_mean_is_left_out(show: Open, demo: Path) -> None
     app = show(demo, period="1999-01", team="<script>", source="nowhere", by="nothing")
     assert not app.exception
     assert app.selectbox(key="team").value == "all"
+
+
+@pytest.mark.parametrize(("page", "name"), [("asset", "old/[x](http://x)"), ("pools", "GONE_WH · encore-prod")])
+def test_a_link_to_what_has_no_cost_says_so_and_shows_no_other(show: Open, demo: Path, page: str, name: str) -> None:
+    key = {"pools": "pool"}.get(page, page)
+    app = show(demo, page, **{key: name})
+    assert not app.exception
+    assert "has no cost in this period" in words(app)
+    assert app.selectbox(key=key).value == name
+    app.selectbox(key="source").set_value("encore-prod").run()
+    assert app.selectbox(key=key).value == name, "another filter does not change what is asked for"
+    app.selectbox(key=key).set_value(app.selectbox(key=key).options[0]).run()
+    assert "has no cost in this period" not in words(app)

@@ -40,8 +40,12 @@ def draw(view: View) -> str | None:
             "No asset has cost in this period", "Pick another period, or see Unattributed for what has no asset yet."
         )
         return None
-    asset = _picked(frame)
+    asset = one_of("Asset", [str(name) for name in frame["asset"]], "asset")
     mine = frame[frame["asset"] == asset]
+    if mine.empty:
+        whose = "" if view.reader.teams is None else " of your teams"
+        nothing(f"This asset has no cost{whose} in this period", "Pick another period, or see Assets for what has.")
+        return None
     _figures(view, mine.iloc[0])
     with st.container(border=True):
         _days(view, asset)
@@ -60,10 +64,6 @@ def draw(view: View) -> str | None:
         st.subheader("Alerts", anchor=False)
         _alerts(view, asset)
     return plain(asset)
-
-
-def _picked(frame: pd.DataFrame) -> str:
-    return one_of("Asset", [str(name) for name in frame["asset"]], "asset")
 
 
 def _figures(view: View, row: Any) -> None:

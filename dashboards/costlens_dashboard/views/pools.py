@@ -68,8 +68,10 @@ def draw(view: View) -> str | None:
     table(frame, COLUMNS, name="pools", rows=10, search=("pool", "source"), opens=_opened)
     names = [f"{pool} · {source}" for pool, source in zip(frame["pool"], frame["source"], strict=True)]
     picked = one_of("Pool", names, "pool")
-    row = frame.iloc[names.index(picked)]
-    _one(view, row, detail)
+    if picked in names:
+        _one(view, frame.iloc[names.index(picked)], detail)
+    else:
+        nothing("This pool has no cost in this period", "Pick another period, or another pool.")
     return None
 
 
