@@ -123,7 +123,12 @@ class Teller:
         return f"{sent} sent" if sent else ""
 
     def _of_snapshot(self, make: Callable[[Desk, Ledger, Snapshot, datetime], News]) -> str:
+        """Tell of the newest snapshot; before the first sync there is nothing to tell."""
         at = self.clock()
+        try:
+            self.ledger.snapshot()
+        except LedgerEmpty:
+            return ""
         told = self._put(lambda desk: self.ledger.read(lambda snapshot: make(desk, self.ledger, snapshot, at)))
         return f"{told} alerts"
 

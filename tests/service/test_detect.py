@@ -11,7 +11,7 @@ import pytest
 
 from costlens.anomaly.store import anomalies
 from costlens.config import Config, load_config
-from costlens.ledger import outbox
+from costlens.ledger import Ledger, outbox
 from costlens.service.telling import Teller
 from tests.alerts.slack import TOKEN, Slack
 from tests.report import books
@@ -88,3 +88,10 @@ def test_a_jump_that_stays_is_told_to_be_usual_by_now(tmp_path: Path, monkeypatc
         ends = [post.text for post in slack.replies(root) if "from now on" in post.text]
         assert ends == ["raw/events: it did not come back, and is what is expected from now on"]
         assert "Usual by now" in json.dumps(root.blocks)
+
+
+@pytest.mark.parametrize("job", ["digest", "close_notice", "detect"])
+def test_before_the_first_sync_there_is_nothing_to_tell(tmp_path: Path, job: str) -> None:
+    with Slack() as slack, Ledger.open(str(tmp_path / "lake"), f"sqlite:///{tmp_path / 'costlens.db'}") as ledger:
+        teller = Teller(config_of(tmp_path, slack), ledger, lambda name: None, lambda: AT)
+        assert getattr(teller, job)() == ""
