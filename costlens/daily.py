@@ -47,6 +47,27 @@ def daily(
     return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
 
 
+def owned(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> ir.Table:
+    """Return charges split over whom they belong to: their columns with user, shape, asset and rule_team; cost is exact."""
+    asked, rest = charges.filter(charges.query_id.notnull()), charges.filter(charges.query_id.isnull())
+    names = (
+        "source",
+        "day",
+        "hour",
+        "category",
+        "currency",
+        "status",
+        "pool",
+        "user",
+        "shape",
+        "asset",
+        "rule_team",
+        "cost",
+    )
+    told = (_asked(asked, _who(queries, attributions)), attributed(rest, attributions))
+    return ibis.union(*(_money(rows).select(*names) for rows in told))
+
+
 def _who(queries: ir.Table, attributions: ir.Table) -> ir.Table:
     """Return each query with whom it belongs to, a row per share."""
     told = attributions.filter(attributions.subject_kind == "query").select(

@@ -9,6 +9,7 @@ from typing import Any
 
 from costlens.alerts.desk import Desk
 from costlens.alerts.message import Fact, Message, Plot, one_line
+from costlens.anomaly.so_far import so_far
 from costlens.anomaly.store import Anomaly
 
 #: What a driver is in a sentence, by the words of `costlens.anomaly.decompose`.
@@ -66,6 +67,16 @@ def headline(anomaly: Anomaly) -> str:
     )
     kind = f" ({anomaly.kind})" if anomaly.kind in ("team", "pool", "user", "shape") else ""
     when = _days(anomaly.first_day, anomaly.last_day)
+    today = so_far(anomaly.explanation)
+    if today and today.usual_until:
+        by = f"by {today.until:%H:%M} UTC on {anomaly.last_day:%a %-d %b}"
+        if anomaly.expected <= 0 or anomaly.actual >= 20 * anomaly.expected:
+            return (
+                f"{name}{kind} cost {money(anomaly.actual, anomaly.currency)} {by}, where next to nothing was expected"
+            )
+        return (
+            f"{name}{kind} cost {anomaly.actual / anomaly.expected:.1f}× {by} what it usually does {today.usual_hour}"
+        )
     if anomaly.form == "new":
         return f"{name}{kind} is new and cost {money(anomaly.actual, anomaly.currency)} {when}"
     if anomaly.expected <= 0 or anomaly.actual >= 20 * anomaly.expected:
@@ -80,6 +91,12 @@ def headline(anomaly: Anomaly) -> str:
 
 def lead(anomaly: Anomaly) -> str:
     """Return the money in one line."""
+    today = so_far(anomaly.explanation)
+    if today and today.usual_until:
+        so_much, currency = signed(anomaly.money, anomaly.currency), anomaly.currency
+        band = f"{short(anomaly.low)} to {short(anomaly.high)} {today.usual_hour}"
+        stays = f"{signed(anomaly.per_month, currency)} a month if every day is so"
+        return f"{so_much} so far · {stays} · {short(anomaly.actual)} {currency} by now, expected {band}"
     length = (anomaly.last_day - anomaly.first_day).days + 1
     per_day = f"{short(anomaly.actual / length)} {anomaly.currency}"
     band = f"{short(anomaly.low / length)} to {short(anomaly.high / length)}"
@@ -210,6 +227,8 @@ def _notes(anomaly: Anomaly, told: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [
         f"{anomaly.form} · found {anomaly.detected_at:%-d %b %H:%M} UTC · snapshot {anomaly.snapshot} · {anomaly.id}"
     ]
+    if today := so_far(told):
+        notes.append(f"the day is not over: known until {today.until:%H:%M} UTC, money is provisional")
     if told.get("compared_with"):
         notes.append(
             f"compared with the same weekdays of {told['compared_with']}; figures of the last days are provisional"

@@ -13,6 +13,7 @@ from typing import Any
 from costlens.alerts.anomaly_message import STATES, headline, lead, message, money, revised, signed
 from costlens.alerts.desk import About, Desk
 from costlens.alerts.message import Message, Plot, one_line
+from costlens.anomaly.so_far import so_far
 from costlens.anomaly.store import Anomaly, anomalies, history
 from costlens.ledger.database import Database
 from costlens.ledger.outbox import News, Subject, subjects
@@ -23,6 +24,8 @@ FRESH = timedelta(days=3)
 LOOK_BACK = timedelta(days=70)
 #: A change of money by less than this is shown in the first message and makes no reply.
 WORTH_A_REPLY = Decimal("0.25")
+#: While its day is not over, money grows by the hour.
+WORTH_A_REPLY_TODAY = Decimal(1)
 #: So many at once, for one team, are told in one message even where they seem to have nothing in common.
 MANY = 8
 _COMMON = ("pool size", "price", "idle", "overhead", "units per byte")
@@ -222,9 +225,7 @@ def _reply(desk: Desk, anomaly: Anomaly, told: dict[str, Any], who: str | None, 
         else:
             title = f"{name}: {STATES.get(anomaly.status, anomaly.status).lower()}{by}"
         return Message(title, title, "info")
-    if anomaly.form == told.get("form") and not _is_much(
-        Decimal(str(told.get("said") or told["money"])), anomaly.money
-    ):
+    if anomaly.form == told.get("form") and not _is_much(Decimal(str(told.get("said") or told["money"])), anomaly):
         return None
     said, severity = revised(told, anomaly), desk.severity(anomaly.per_month)
     return Message(f"{name}: {money(anomaly.actual, anomaly.currency)} so far", f"{name}: {said}", severity, said)
@@ -235,6 +236,11 @@ def _ended(anomaly: Anomaly, name: str, action: str) -> Message:
     if action == "withdrawn":
         title = f"{name}: late data took it away"
         return Message(title, title, "info")
+    if action == "evened":
+        title = f"{name}: the day as a whole stayed within what is expected"
+        return Message(
+            title, title, "info", "It cost more by the hour that this was told than it usually does, and less after it."
+        )
     if action == "stayed":
         title = f"{name}: it did not come back, and is what is expected from now on"
         stays = f"{signed(anomaly.per_month, anomaly.currency)} a month against what it cost before"
@@ -243,5 +249,6 @@ def _ended(anomaly: Anomaly, name: str, action: str) -> Message:
     return Message(title, title, "info", f"It cost {signed(anomaly.money, anomaly.currency)} in all.")
 
 
-def _is_much(before: Decimal, after: Decimal) -> bool:
-    return abs(after - before) >= WORTH_A_REPLY * max(abs(before), Decimal("0.01"))
+def _is_much(before: Decimal, anomaly: Anomaly) -> bool:
+    least = WORTH_A_REPLY_TODAY if so_far(anomaly.explanation) else WORTH_A_REPLY
+    return abs(anomaly.money - before) >= least * max(abs(before), Decimal("0.01"))

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from costlens.alerts.message import Plot, Point
+from costlens.anomaly.so_far import SoFar, so_far
 from costlens.engine import Engine
 from costlens.reading import day_number, with_team
 
@@ -20,7 +21,13 @@ _SHARED = ("idle", "overhead", "adjustment")
 
 
 def plot(ledger: Ledger, snapshot: Snapshot, anomaly: Anomaly) -> Plot | None:
-    """Return six weeks up to the anomaly's last day, with the band expected a day; None where there is nothing to draw."""
+    """Return six weeks up to the anomaly's last day, with the band expected a day; None where there is nothing to draw.
+
+    Of a day that is not over, days are drawn up to the hour that they were compared by.
+    """
+    today = so_far(anomaly.explanation)
+    if today and today.days:
+        return _by_hour(anomaly, today)
     until = anomaly.last_day + timedelta(days=1)
     since = min(until - timedelta(days=DAYS), anomaly.first_day - timedelta(days=14))
     with Engine() as engine:
@@ -44,6 +51,12 @@ def plot(ledger: Ledger, snapshot: Snapshot, anomaly: Anomaly) -> Plot | None:
     return Plot(
         _title(anomaly, since), anomaly.currency, points, float(anomaly.low) / length, float(anomaly.high) / length
     )
+
+
+def _by_hour(anomaly: Anomaly, today: SoFar) -> Plot:
+    points = tuple(Point(str(day), round(cost, 2), day == anomaly.last_day) for day, cost in today.days[-DAYS:])
+    title = f"{anomaly.key or anomaly.kind}: cost {today.usual_hour} UTC of each day, today by {today.until:%H:%M}"
+    return Plot(title, anomaly.currency, points, float(anomaly.low), float(anomaly.high))
 
 
 def _title(anomaly: Anomaly, since: date) -> str:

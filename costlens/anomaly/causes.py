@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costlens.anomaly.events import Event
+from costlens.anomaly.so_far import SoFar
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,6 +32,8 @@ class Candidate:
     event: Event
     first: int
     last: int
+    so_far: SoFar | None = None
+    """Of a day that is not over, judged by the hour."""
 
     @property
     def name(self) -> str:
@@ -81,20 +84,21 @@ def _explains(engine: Engine, spent: ir.Table, narrow: Candidate, wide: Candidat
 
 def _costs(engine: Engine, spent: ir.Table, narrow: Candidate, wide: Candidate, days: range) -> tuple[float, float]:
     """Return what the narrow series cost on the days, and how much of it is the wide one's too."""
-    mine = spent.filter(_is(spent, narrow) & spent.day.between(days.start, days.stop - 1))
-    both = mine.filter(_is(mine, wide))
+    mine = spent.filter(is_of(spent, narrow) & spent.day.between(days.start, days.stop - 1))
+    both = mine.filter(is_of(mine, wide))
     row = engine.rows(mine.aggregate(own=mine.cost.sum()))[0], engine.rows(both.aggregate(own=both.cost.sum()))[0]
     return row[0]["own"] or 0.0, row[1]["own"] or 0.0
 
 
 def _same_asset(engine: Engine, spent: ir.Table, asset: Candidate, other: Candidate) -> bool:
     """Tell whether most of another series' past cost was the asset's."""
-    theirs = spent.filter(_is(spent, other) & (spent.day < other.first) & (spent.day >= other.first - 28))
-    both = theirs.filter(_is(theirs, asset))
+    theirs = spent.filter(is_of(spent, other) & (spent.day < other.first) & (spent.day >= other.first - 28))
+    both = theirs.filter(is_of(theirs, asset))
     whole = engine.rows(theirs.aggregate(cost=theirs.cost.sum()))[0]["cost"] or 0.0
     return whole > 0 and (engine.rows(both.aggregate(cost=both.cost.sum()))[0]["cost"] or 0.0) >= WITHIN * whole
 
 
-def _is(rows: ir.Table, one: Candidate) -> Any:
+def is_of(rows: ir.Table, one: Candidate) -> Any:
+    """Return which rows of cost are of a candidate's series."""
     chosen = (rows[one.kind] == one.key) & (rows.currency == one.currency)
     return chosen & (rows.source == one.source) if one.source else chosen

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costlens.engine import Engine
+    from costlens.estate import Estate
     from costlens.ledger import Ledger, Snapshot
 
 EPOCH = date(1970, 1, 1)
@@ -60,7 +61,12 @@ def read(ledger: Ledger, snapshot: Snapshot, engine: Engine, since: int, until: 
     """Return cost per day and whom it belongs to (source, asset, team, pool, user, shape), as a table of the engine."""
     rows = ledger.table("daily", snapshot, engine, since=since, until=until)
     rows = rows.filter(rows.category.notin(list(LEFT_OUT)) & rows.currency.notnull())
-    rows = with_team(engine, rows, ledger.estate(snapshot))
+    return summed(engine, rows, ledger.estate(snapshot))
+
+
+def summed(engine: Engine, rows: ir.Table, estate: Estate) -> ir.Table:
+    """Sum cost per day and whom it belongs to; takes rows with source, asset, rule_team, pool, user, shape, category and status."""
+    rows = with_team(engine, rows, estate)
     is_nobody = rows.asset.isnull() & rows.team.isnull() & rows.category.notin(list(SHARED))
     rows = rows.mutate(unattributed=ibis.ifelse(is_nobody, UNATTRIBUTED, ibis.null("string")))
     keys = ["day", "source", "currency", "asset", "team", "pool", "user", "shape", "unattributed"]
@@ -84,8 +90,11 @@ def span(engine: Engine, spent: ir.Table, as_of: datetime) -> Span | None:
     return Span(rows[0]["day"], until, partial)
 
 
-def series(engine: Engine, spent: ir.Table, kind: str, days: Span) -> SeriesOf:
-    """Return the series of one kind. Teams are summed over sources: their source is empty."""
+def series(engine: Engine, spent: ir.Table, kind: str, days: Span, *, known: ir.Table | None = None) -> SeriesOf:
+    """Return the series of one kind. Teams are summed over sources: their source is empty.
+
+    `known` says on which days a source has charges, where `spent` holds only some of them.
+    """
     key = spent.source if kind == "source" else spent[kind]
     source = ibis.literal("") if kind == "team" else spent.source
     rows = spent.mutate(key=key, of=source).filter(lambda table: table.key.notnull())
@@ -96,9 +105,9 @@ def series(engine: Engine, spent: ir.Table, kind: str, days: Span) -> SeriesOf:
     values = np.zeros((len(names), days.until - days.first))
     told = zip(*(found[column].to_pylist() for column in ("key", "of", "currency", "day", "cost")), strict=True)
     for name, of, currency, number, cost in told:
-        if number < days.until:
+        if days.first <= number < days.until:
             values[place[name, of, currency], number - days.first] += cost
-    values[_unknown(engine, spent, names, days)] = np.nan
+    values[_unknown(engine, spent if known is None else known, names, days)] = np.nan
     return SeriesOf(kind, tuple(names), days.first, values)
 
 

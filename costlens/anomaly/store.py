@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from costlens.anomaly.so_far import so_far
 from costlens.errors import UsageError
 from costlens.ledger.anomalies import anomalies as _anomalies
 from costlens.ledger.anomalies import anomaly_events as _events
@@ -89,7 +90,8 @@ class Anomaly:
 class Event:
     """One thing that happened to an anomaly; `who` is `costlens` where the detector did it.
 
-    Actions: found, changed, over, stayed (it is what is usual by now), withdrawn (late data), woken (a snooze ended), acknowledge,
+    Actions: found, changed, over, stayed (it is what is usual by now), withdrawn (late data), evened (told of a day that was not over,
+    which as a whole stayed within its band), woken (a snooze ended), acknowledge,
     snooze, comment, reopen.
     """
 
@@ -110,8 +112,12 @@ class Judged:
     until: date
     kinds: Collection[str] = KINDS
     sources: Collection[str] | None = None
+    stands_from: date | None = None
+    """What was told by the hour of this day, or of a later one, stands: not all of it is known yet."""
 
     def covers(self, anomaly: Anomaly) -> bool:
+        if self.stands_from and anomaly.last_day >= self.stands_from and so_far(anomaly.explanation):
+            return False
         return self._sees(anomaly) and self.since <= anomaly.last_day < self.until
 
     def is_past(self, anomaly: Anomaly) -> bool:
@@ -202,9 +208,16 @@ def record(database: Database, found: Sequence[Found], *, judged: Judged, snapsh
                 continue
             if old.status != "resolved" and (judged.covers(old) or judged.is_past(old)):
                 gone = replace(old, status="resolved", snoozed_until=None, changed_at=at, snapshot=snapshot)
-                _save(connection, gone, "stayed" if judged.is_past(old) else "withdrawn", at)
+                _save(connection, gone, _end(old, judged), at)
                 resolved.append(gone)
     return Changes(tuple(new), tuple(changed), tuple(resolved))
+
+
+def _end(old: Anomaly, judged: Judged) -> str:
+    """Name how an anomaly that is not found any more ended."""
+    if judged.is_past(old):
+        return "stayed"
+    return "evened" if so_far(old.explanation) else "withdrawn"
 
 
 def preview(database: Database, found: Sequence[Found], *, snapshot: int, at: datetime) -> tuple[Anomaly, ...]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from costlens.anomaly.decompose import MEANINGS
+from costlens.anomaly.so_far import KEY, so_far
 
 if TYPE_CHECKING:
     from costlens.anomaly.store import Anomaly
@@ -38,9 +39,15 @@ def lines(found: Iterable[Anomaly]) -> list[str]:
     told = []
     for one in found:
         days = f"{one.first_day}" if one.first_day == one.last_day else f"{one.first_day} to {one.last_day}"
+        today = so_far(one.explanation)
+        if today:
+            days += f" (by {today.until:%H:%M} UTC, provisional)"
         owner = f" · {one.team}" if one.team else ""
         told.append(f"{one.id}  {days}  {one.form} of {subject(one.kind, one.key, one.source)}{owner} · {one.status}")
-        band = f"{money(one.actual)} {one.currency}, expected {money(one.expected)} ({money(one.low)} to {money(one.high)})"
+        band = (
+            f"{money(one.actual)} {one.currency}, expected {money(one.expected)} ({money(one.low)} to {money(one.high)}"
+        )
+        band += f" {today.usual_hour})" if today and today.usual_until else ")"
         told.append(
             f"    {band}: {money(one.money, signed=True)}, {money(one.per_month, signed=True)} a month if it stays"
         )
@@ -147,6 +154,7 @@ def as_json(one: Anomaly) -> dict[str, Any]:
         "first_day": one.first_day.isoformat(),
         "last_day": one.last_day.isoformat(),
         **{name: str(getattr(one, name)) for name in ("actual", "expected", "low", "high", "money", "per_month")},
+        "so_far": (one.explanation or {}).get(KEY),
         "team": one.team,
         "status": one.status,
         "snoozed_until": one.snoozed_until.isoformat() if one.snoozed_until else None,

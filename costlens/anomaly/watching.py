@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costlens.anomaly import backfill, causes, explain, ledger_series, newcomers
+from costlens.anomaly import backfill, causes, explain, hours, ledger_series, newcomers
 from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.causes import Candidate, Cause
 from costlens.anomaly.detector import judge
 from costlens.anomaly.events import events
 from costlens.anomaly.ledger_series import Span
+from costlens.anomaly.so_far import KEY, SoFar
 from costlens.anomaly.store import Changes, Found, Judged, record
 from costlens.engine import Engine
 from costlens.errors import UsageError
@@ -25,6 +26,7 @@ from costlens.reading import day_number
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from costlens.anomaly.hours import Running
     from costlens.estate import Estate
     from costlens.ledger import Ledger, Snapshot
     from costlens.settings.anomalies import Settings
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 DAYS_PER_MONTH = Decimal("30.4375")
 #: How long ago an event may have ended to be told (and, if late data take it away, withdrawn).
 RECENT_DAYS = 35
+#: So long after its end a day is known: warehouses tell of hours hours later.
+SETTLED = timedelta(hours=6)
 _PLACES = Decimal("0.000001")
 
 
@@ -55,9 +59,11 @@ def detect(
             return Detected((), None)
         since = max(span.first, span.until - recent_days)
         moved = _reorganised(ledger.estate(snapshot))
+        whole = _candidates(engine, spent, span, settings, since)
+        running = hours.read(ledger, snapshot, engine, as_of) if span.until == today + 1 else None
         candidates = [
             one
-            for one in _candidates(engine, spent, span, settings, since)
+            for one in (*whole, *(_of_today(engine, spent, span, settings, running, whole) if running else ()))
             if one.kind != "team" or (one.key, one.first) not in moved
         ]
         told = [
@@ -67,8 +73,10 @@ def detect(
         ]
         told = backfill.unannounced(ledger, snapshot, engine, told)
         odd = {day for one in candidates for day in range(one.first, one.last + 1)}
-        found = tuple(_found(ledger, snapshot, engine, cause, span, odd) for cause in told)
-    judged = Judged(ledger_series.day(since), ledger_series.day(span.until), tuple(settings.kinds))
+        look = _Look(ledger, snapshot, engine, spent, span, odd, running)
+        found = tuple(_found(look, cause) for cause in told)
+    days = ledger_series.day(since), ledger_series.day(span.until)
+    judged = Judged(*days, tuple(settings.kinds), stands_from=(as_of - SETTLED).date())
     return Detected(found, judged)
 
 
@@ -110,9 +118,33 @@ def _candidates(engine: Engine, spent: ir.Table, span: Span, settings: Settings,
     return found
 
 
-def _found(
-    ledger: Ledger, snapshot: Snapshot, engine: Engine, cause: Cause, span: Span, odd: Sequence[int] | set[int]
-) -> Found:
+def _of_today(
+    engine: Engine, spent: ir.Table, span: Span, settings: Settings, running: Running, whole: Sequence[Candidate]
+) -> Iterator[Candidate]:
+    """Yield what cost too much by this hour, but for series of which today, or the days up to it, are told already."""
+    told = {(one.kind, one.key, one.source, one.currency) for one in whole if one.last >= running.day - 1}
+    learnt = ledger_series.floors(engine, spent, span, settings.floor_scale)
+    floors = {
+        currency: float(days[-1] if settings.floor is None else settings.floor) for currency, days in learnt.items()
+    }
+    tuning = Tuning().sensitive(settings.sensitivity)
+    return hours.candidates(engine, spent, running, settings.kinds, tuning, floors, told)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What an anomaly is told from: the snapshot, its costs, the days that were judged, those that are odd, the day that is not over."""
+
+    ledger: Ledger
+    snapshot: Snapshot
+    engine: Engine
+    spent: ir.Table
+    span: Span
+    odd: Collection[int]
+    running: Running | None
+
+
+def _found(look: _Look, cause: Cause) -> Found:
     main, event = cause.main, cause.main.event
     length = main.last - main.first + 1
     money = _money(event.actual) - _money(event.expected)
@@ -130,18 +162,18 @@ def _found(
         high=_money(event.high),
         money=money,
         per_month=(money / length * DAYS_PER_MONTH).quantize(_PLACES),
-        team=_team(ledger, snapshot, cause),
-        explanation=_explanation(ledger, snapshot, engine, cause, span, odd),
+        team=_team(look.ledger, look.snapshot, cause),
+        explanation=_explanation(look, cause),
         is_over=event.is_over,
     )
 
 
-def _explanation(
-    ledger: Ledger, snapshot: Snapshot, engine: Engine, cause: Cause, span: Span, odd: Sequence[int] | set[int]
-) -> dict[str, object]:
+def _explanation(look: _Look, cause: Cause) -> dict[str, object]:
     main = cause.main
-    known = list(range(span.first + 1, main.first))
-    before = explain.usual_days(main.first, main.last, known, odd) or explain.usual_days(main.first, main.last, known)
+    known = list(range(look.span.first + 1, main.first))
+    before = explain.usual_days(main.first, main.last, known, look.odd) or explain.usual_days(
+        main.first, main.last, known
+    )
     after = frozenset(range(main.first, main.last + 1))
     told: dict[str, object] = {
         "also": [
@@ -149,16 +181,36 @@ def _explanation(
             for one in cause.also
         ]
     }
+    if known_until := _so_far(look, main):
+        told[KEY] = known_until.as_json()
     if not before:
         return told
     selection = explain.Selection(main.kind, main.key, main.source or None, main.currency)
-    periods = explain.Periods(before, after, Fraction(len(after), len(before)))
+    periods = explain.Periods(before, after, Fraction(len(after), len(before)) * _share(look, main, before))
     try:
-        made = explain.explained(ledger, snapshot, engine, selection, periods)[0]
+        made = explain.explained(look.ledger, look.snapshot, look.engine, selection, periods)[0]
     except UsageError:
         return told
     compared = {"compared_with": explain.dates(before), "days_compared_with": len(before)}
     return {**explain.as_json(made), **compared, **told}
+
+
+def _so_far(look: _Look, main: Candidate) -> SoFar | None:
+    """Return how far the day of an anomaly is known, None where it is over."""
+    if main.so_far is not None or look.running is None or main.last != look.running.day:
+        return main.so_far
+    return SoFar(look.running.so_far(main.source if main.source in look.running.until else "", np.zeros(0)).until)
+
+
+def _share(look: _Look, main: Candidate, before: Collection[int]) -> Fraction:
+    """Return which part of a whole day's cost other days had by the hour that a running day is compared with; 1 for whole days."""
+    if main.so_far is None or look.running is None:
+        return Fraction(1)
+    sums = []
+    for spent in (look.running.spent, look.spent):
+        rows = spent.filter(causes.is_of(spent, main) & spent.day.isin(sorted(before)))
+        sums.append(look.engine.rows(rows.aggregate(cost=rows.cost.sum()))[0]["cost"] or 0.0)
+    return Fraction(sums[0] / sums[1]).limit_denominator(1000) if sums[1] > 0 else Fraction(1)
 
 
 def _team(ledger: Ledger, snapshot: Snapshot, cause: Cause) -> str | None:

@@ -14,6 +14,7 @@ from costlens.anomaly import store
 from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.decompose import DRIVERS, MEANINGS, decompose
 from costlens.anomaly.detector import judge
+from costlens.anomaly.so_far import SoFar, so_far
 from costlens.engine import Engine
 from costlens.errors import CostLensError
 from costlens.reading import with_team
@@ -29,6 +30,9 @@ from costlens_dashboard.text import md, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Days before an anomaly that it is drawn and decomposed with.
 BEFORE = 28
@@ -116,7 +120,10 @@ def _row(one: store.Anomaly) -> dict[str, Any]:
 def _one(view: View, one: store.Anomaly) -> None:
     st.subheader(f"{md(plain(one.key, 80))}: {md(one.form)}", anchor="anomaly")
     days = formats.span(one.first_day, one.last_day + timedelta(days=1))
-    words = f"{formats.signed(one.money, one.currency)} beyond expected on {days}; {one.status}"
+    words = f"{formats.signed(one.money, one.currency)} beyond expected on {days}"
+    if today := so_far(one.explanation):
+        words += f" by {today.until:%H:%M} UTC, a day that is not over: money is provisional"
+    words += f"; {one.status}"
     if one.snoozed_until:
         words += f" until {formats.instant(one.snoozed_until)}"
     st.markdown(f"**{md(words)}**")
@@ -138,6 +145,10 @@ def _scope(view: View, one: store.Anomaly) -> Scope:
 
 
 def _band(view: View, one: store.Anomaly) -> None:
+    today = so_far(one.explanation)
+    if today and today.days:
+        _by_hour(view, one, today)
+        return
     scope = _scope(view, one)
     on_cube = one.kind in ("asset", "team", "pool", "source", "unattributed")
     ask = view.desk.ask if on_cube else view.desk.lines
@@ -158,6 +169,21 @@ def _band(view: View, one: store.Anomaly) -> None:
     charts.band(rows, one.first_day, one.last_day, f"Cost of {one.key} by day")
 
 
+def _by_hour(view: View, one: store.Anomaly, today: SoFar) -> None:
+    """Draw each day up to the hour that the running day is compared by, with the detector's band of each."""
+    told = {name: float(getattr(one, name)) for name in BAND}
+    costs = pd.Series({formats.as_day(day): cost for day, cost in today.days})
+    days = pd.RangeIndex(int(costs.index.min()), int(costs.index.max()) + 1, name="day")
+    bands = _bands(costs.reindex(days).to_numpy(float), days, view.desk.books.config.section(Settings))
+    bands.loc[formats.as_day(one.last_day)] = told
+    rows = pd.DataFrame({"day": costs.index, "cost": costs.to_numpy()}).join(
+        bands[bands.index >= days[0] + LEARNT], on="day"
+    )
+    words = f"the band is what was expected: {formats.money(told['low'])} to {formats.money(told['high'])}"
+    st.caption(md(f"Cost {today.usual_hour} UTC of each day, of the last one by {today.until:%H:%M}; {words}"))
+    charts.band(rows, one.first_day, one.last_day, f"Cost of {one.key} by day, up to the same hour")
+
+
 def _expected(view: View, one: store.Anomaly, shown: Scope) -> pd.DataFrame:
     """Return the detector's band of each day that is shown, indexed by day, learnt from the series' days before."""
     settings = view.desk.books.config.section(Settings)
@@ -167,12 +193,16 @@ def _expected(view: View, one: store.Anomaly, shown: Scope) -> pd.DataFrame:
         frame = view.desk.ask(series.by_day, scope, one.kind, one.key).set_index("day")["cost"]
         days = pd.RangeIndex(scope.since, min(shown.until, view.complete_until), name="day")
         costs = frame.reindex(days, fill_value=0.0).to_numpy(float)
-        told = judge(costs[None, :], scope.since, Tuning().sensitive(settings.sensitivity))
-        bands = pd.DataFrame({name: getattr(told, name)[0] for name in BAND}, index=days)
+        bands = _bands(costs, days, settings)
         return bands[bands.index >= max(shown.since, scope.since + LEARNT)]
 
     made: pd.DataFrame = view.desk.keep(("expected", one.id, one.revision), make, 10_000)
     return made
+
+
+def _bands(costs: NDArray[np.float64], days: pd.RangeIndex, settings: Settings) -> pd.DataFrame:
+    told = judge(costs[None, :], int(days[0]), Tuning().sensitive(settings.sensitivity))
+    return pd.DataFrame({name: getattr(told, name)[0] for name in BAND}, index=days)
 
 
 def _why(view: View, one: store.Anomaly) -> None:
