@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
-from ibis.backends.sql.compilers.duckdb import compiler
 
+from costlens.compiling import compiled
 from costlens.model import Column, Table
 
 if TYPE_CHECKING:
@@ -97,13 +97,8 @@ class Engine:
         return f"{hint}_{self._names}"
 
     def sql(self, expression: ir.Table) -> str:
-        """Compile an expression to DuckDB's SQL.
-
-        Ibis' own merging of selects costs more time than all the rest of compiling and DuckDB does it anyway; so does
-        pretty-printing, which `ibis.to_sql` cannot leave out.
-        """
-        ibis.options.sql.fuse_selects = False
-        return str(compiler.to_sqlglot(expression.unbind()).sql("duckdb", copy=False))
+        """Compile an expression to DuckDB's SQL."""
+        return compiled(expression)
 
     def materialise(self, expression: ir.Table, hint: str) -> ir.Table:
         """Run an expression into a temporary table and return that table."""

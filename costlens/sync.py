@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 import uuid
@@ -102,6 +103,11 @@ def sync(
     May be killed at any instant and run again: what was not committed never happened, and what older days were still to be
     read is known to the next sync. `echo` is told of each part.
     """
+    with _few_collections():
+        return _sync(config, ledger, connector, request, echo, stop)
+
+
+def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request, echo: Echo, stop: Stop) -> Summary:
     summary = Summary(connector.settings.name)
     estate = estate_of(config, ledger)
     keep = kept_keys(estate, config.section(AttributionSettings))
@@ -128,6 +134,19 @@ def sync(
         if len(windows) and request.since is None and booked.snapshot is not None:
             echo(f"{connector.settings.name}: {_read(windows, is_part=len(plan) > 1)}")
     return summary
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Have Python look for cycles seldom, and not in what is loaded already: expressions are a million objects without one."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _read(windows: Mapping[str, Window], *, is_part: bool) -> str:
