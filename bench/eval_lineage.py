@@ -17,7 +17,7 @@ import sqlglot
 from evaluation import Section
 from sqlglot import exp
 
-from costlens.attribute.deeds import deeds_of
+from costlens.attribute.deeds import deeds_of, kinds_of
 from costlens.engine import Engine
 from costlens.estate import Asset, Estate, Ownership
 from costlens.lineage import read
@@ -219,8 +219,8 @@ def _attributed(queries: list[Query], estate: Estate, user: str) -> dict[str, se
     shapes = [{"shape": shape_of(q.text), "text": mask_text(q.text)} for q in queries]
     with Engine() as engine:
         facts = facts_of(engine, {"queries": rows, "shapes": shapes, "lineage": []})
-        lineage = lineage_of(facts["shapes"], facts["lineage"], "snowflake", "1", lambda _: [], engine)
-        facts["deeds"] = deeds_of({"queries": facts["queries"], "lineage": lineage})
+        facts["lineage"] = lineage_of(facts["shapes"], facts["lineage"], "snowflake", "1", lambda _: [], engine)
+        facts |= {"deeds": deeds_of(facts), "kinds": kinds_of(facts)}
         found: dict[str, set[str]] = defaultdict(set)
         for row in answers_of(engine, facts, estate, Settings(), {TODAY}):
             if row["asset"]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import duckdb
 import ibis
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Runs an expression and returns a table that holds its rows: how pipeline functions cut long expressions into steps.
 Materialise = Callable[["ir.Table", str], "ir.Table"]
+
+_Made = TypeVar("_Made")
 
 IBIS_TYPES = {
     "text": "string",
@@ -66,6 +71,26 @@ def to_lake(column: Column, name: str) -> str:
     return f"{name}::{_DUCKDB_LAKE_TYPES[column.type]}"
 
 
+class _TakingTurns:
+    """The connection of one of two threads that make expressions in turn: the other's turn is while it runs a statement.
+
+    Ibis remembers for all threads together which objects it found equal, without a lock.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, turn: threading.Lock) -> None:
+        self._connection, self._turn = connection, turn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, *statement: Any) -> duckdb.DuckDBPyConnection:
+        self._turn.release()
+        try:
+            return self._connection.execute(*statement)
+        finally:
+            self._turn.acquire()
+
+
 class Engine:
     """One DuckDB connection with a memory limit and a folder to spill to; a context manager."""
 
@@ -77,6 +102,8 @@ class Engine:
         self.connection.execute("set timezone = 'UTC'")
         self.connection.execute("set preserve_insertion_order = false")
         self.connection.execute("set enable_progress_bar = false")
+        # Held till the end, partitions are written by one thread after all else is done.
+        self.connection.execute("set partitioned_write_flush_threshold = 50000")
         self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
         if threads:
             self.connection.execute(f"set threads = {threads}")
@@ -90,6 +117,26 @@ class Engine:
     def close(self) -> None:
         self.connection.close()
         self._spill.cleanup()
+
+    @contextmanager
+    def aside(self, work: Callable[[Engine], _Made]) -> Iterator[Future[_Made]]:
+        """Do `work` in a thread of its own beside what the block does; the end of the block waits for it.
+
+        It has an engine with temporary tables of its own, within this one's memory.
+        """
+        connection, turn, other = self.connection, threading.Lock(), copy(self)
+
+        def run() -> _Made:
+            with turn:
+                return work(other)
+
+        with connection.cursor() as held, ThreadPoolExecutor(1, "costlens-aside") as pool, turn:
+            self.connection = cast("duckdb.DuckDBPyConnection", _TakingTurns(connection, turn))
+            other.connection = cast("duckdb.DuckDBPyConnection", _TakingTurns(held, turn))
+            try:
+                yield pool.submit(run)
+            finally:
+                self.connection = connection
 
     def name(self, hint: str) -> str:
         """Return a name that no other table of this connection has."""

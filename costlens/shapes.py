@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 
 from costlens.attribute import SPEAK_FOR_SHAPE
-from costlens.attribute.deeds import deeds_of
+from costlens.attribute.deeds import deeds_of, kinds_of
 from costlens.attribute.follow import REACH_DAYS
 from costlens.attribute.shape import reached, window
 from costlens.attribute.tools import Tools
@@ -58,14 +58,17 @@ class Shapes:
             self._writer.replace("lineage", self._source, days, rows, self._engine)
         return days
 
-    def deeds(self, days: Collection[int]) -> ir.Table:
-        """Return what the queries of some days, and of the days beside them, did."""
+    def deeds(self, days: Collection[int]) -> dict[str, ir.Table]:
+        """Return what the queries of some days, and of the days beside them, did: `deeds` and their `kinds`.
+
+        Where the vendor says anything of them, `accesses` too.
+        """
         near = beside(days)
         facts = {name: self._stored(name, near) for name in ("queries", "lineage")}
         accessed = {day - step for day in near for step in range(ACCESS_REACH_DAYS + 1)}
-        if accessed & self._writer.days("accesses", self._source):
-            facts["accesses"] = self._stored("accesses", accessed)
-        return deeds_of(facts)
+        has_accesses = bool(accessed & self._writer.days("accesses", self._source))
+        accesses = {"accesses": self._stored("accesses", accessed)} if has_accesses else {}
+        return {"deeds": deeds_of(facts | accesses), "kinds": kinds_of(facts | accesses), **accesses}
 
     def accessed(self, days: Collection[int]) -> set[int]:
         """Return the days on which queries ended of which the vendor says something on `days`."""
@@ -75,7 +78,7 @@ class Shapes:
         """Return the days beside `days` whose queries may have fed what a thread wrote on one of `days`."""
         if not days:
             return set()
-        deeds = self.deeds(days)
+        deeds = self.deeds(days)["deeds"]
         writing = deeds.filter(deeds.writes)
         here = writing.filter(writing.day.isin(sorted(days))).select("thread").distinct()
         there = writing.filter(~writing.day.isin(sorted(days))).semi_join(here, "thread")

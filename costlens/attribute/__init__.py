@@ -67,9 +67,10 @@ def attribute(
 ) -> ir.Table:
     """Return the ATTRIBUTIONS rows of `days` (days since 1970): of queries, of objects of usage lines, and of pools.
 
-    `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage` and `metering`, of `days` and of the days within
-    `REACH_DAYS` of them, `runs` and `materializations` of all orchestrators, within `RUN_REACH`, and `deeds` (`deeds_of`) of these and
-    of the days beside them. A subject has at least one row; its shares add up to 1, in decimals of 12 places too. The answer depends
+    `facts` holds `queries`, and where there are any `query_usage`, `sessions`, `usage`, `metering` and `accesses`, of `days` and of the
+    days within `REACH_DAYS` of them, `runs` and `materializations` of all orchestrators, within `RUN_REACH`, and `deeds` and `kinds`
+    (`deeds_of`, `kinds_of`) of these and of the days beside them. A subject has at least one row; its shares add up to 1, in decimals
+    of 12 places too. The answer depends
     on facts, estate, settings and the state of the code in the week of each day alone; `rules_version` tells of all but the facts.
     """
     scene = Scene(facts, Known(estate, settings), engine, code)

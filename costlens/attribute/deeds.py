@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _SEPARATOR = "\x1e"  # JSON escapes it
 _EMPTY = "[]"
+#: What the deed of a query depends on.
+KIND = ("source", "day", "shape", "database", "schema", "modified", "accessed")
 
 
 @dataclass(frozen=True)
@@ -49,44 +51,61 @@ class Deed:
 
 
 def deeds_of(facts: Mapping[str, ir.Table]) -> ir.Table:
-    """Return (source, day, query_id, thread, started_at, deed) of `queries` with their `lineage`; deed is null where nothing is known.
+    """Return (source, day, query_id, thread, started_at, writes, deed) of `queries` with their `lineage`.
 
-    What the vendor says was written or read comes before what the text says. A thread is a session, or the jobs of a script.
+    The deed is null where nothing is known. A thread is a session, or the jobs of a script.
     """
-    rows, lineage = facts["queries"], facts["lineage"]
+    rows, targets, deed = _told(said_by_vendor(facts), facts["lineage"])
+    return rows.select(
+        "source",
+        "day",
+        "query_id",
+        thread=ibis.coalesce(rows.session_id, rows.root_id, rows.parent_id, rows.query_id),
+        started_at=ibis.coalesce(rows.started_at, rows.submitted_at, rows.ended_at),
+        writes=targets != _EMPTY,
+        deed=deed,
+    )
+
+
+def kinds_of(facts: Mapping[str, ir.Table]) -> ir.Table:
+    """Return (KIND, deed): the distinct ways in which `queries` did something, few beside the queries."""
+    rows, _, deed = _told(said_by_vendor(facts).select(*KIND).distinct(), facts["lineage"])
+    return rows.select(*KIND, deed=deed)
+
+
+def said_by_vendor(facts: Mapping[str, ir.Table]) -> ir.Table:
+    """Return `queries` with `modified` and `accessed`: what the vendor says was written and read."""
+    rows = facts["queries"]
+    if "accesses" not in facts:
+        return rows.mutate(modified=rows.targets, accessed=rows.reads)
+    said = facts["accesses"].group_by("source", "query_id")
+    said = said.agg(told_targets=ibis._.targets.max(), told_reads=ibis._.reads.max())
+    rows = rows.left_join(said, ["source", "query_id"])
+    return rows.mutate(
+        modified=ibis.coalesce(rows.targets, rows.told_targets), accessed=ibis.coalesce(rows.reads, rows.told_reads)
+    )
+
+
+def _told(rows: ir.Table, lineage: ir.Table) -> tuple[ir.Table, ir.StringValue, ir.StringValue]:
+    """Return rows with their shape's lineage, what they write, and their deed: the vendor's word comes before the text's."""
     told = lineage.select("source", "day", "shape", "verb", "temporary", "marks", wrote="targets", looked_at="sources")
-    joined = rows.left_join(told, ["source", "day", "shape"])
-    vendor_targets, vendor_reads = joined.targets, joined.reads
-    if "accesses" in facts:
-        said = facts["accesses"].group_by("source", "query_id")
-        said = said.agg(modified=ibis._.targets.max(), accessed=ibis._.reads.max())
-        joined = joined.left_join(said, ["source", "query_id"])
-        vendor_targets = ibis.coalesce(joined.targets, joined.modified)
-        vendor_reads = ibis.coalesce(joined.reads, joined.accessed)
-    targets = ibis.coalesce(vendor_targets, joined.wrote, _EMPTY)
-    sources = ibis.coalesce(vendor_reads.nullif(_EMPTY), joined.looked_at, _EMPTY)
-    is_known = joined.verb.notnull() | vendor_targets.notnull() | vendor_reads.notnull()
+    rows = rows.left_join(told, ["source", "day", "shape"])
+    targets = ibis.coalesce(rows.modified, rows.wrote, _EMPTY)
+    sources = ibis.coalesce(rows.accessed.nullif(_EMPTY), rows.looked_at, _EMPTY)
+    is_known = rows.verb.notnull() | rows.modified.notnull() | rows.accessed.notnull()
     parts = (
-        joined.verb.fill_null(""),
+        rows.verb.fill_null(""),
         targets,
         sources,
-        joined.temporary.fill_null(_EMPTY),
-        joined.marks.fill_null(_EMPTY),
-        joined["database"].fill_null(""),
-        joined["schema"].fill_null(""),
+        rows.temporary.fill_null(_EMPTY),
+        rows.marks.fill_null(_EMPTY),
+        rows["database"].fill_null(""),
+        rows["schema"].fill_null(""),
     )
     text = parts[0]
     for part in parts[1:]:
         text = text + _SEPARATOR + part
-    return joined.select(
-        "source",
-        "day",
-        "query_id",
-        thread=ibis.coalesce(joined.session_id, joined.root_id, joined.parent_id, joined.query_id),
-        started_at=ibis.coalesce(joined.started_at, joined.submitted_at, joined.ended_at),
-        writes=targets != _EMPTY,
-        deed=ibis.ifelse(is_known, text, ibis.null("string")),
-    )
+    return rows, targets, ibis.ifelse(is_known, text, ibis.null("string"))
 
 
 def read_deed(text: str) -> Deed:

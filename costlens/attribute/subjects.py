@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
+from costlens.attribute.deeds import KIND, said_by_vendor
 from costlens.estates.relations import parts_of
 from costlens.model import Column
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 #: Texts of a query that methods read: few are distinct, so a subject holds `<name>_no` and each text is read once.
 TEXTS = ("tag", "labels", "mark")
 OBJECT = "object"
-#: Text of what a query did; told by `facts["deeds"]`.
+#: Text of what a query did; told by `facts["kinds"]`.
 DEED = "deed"
 _LINKS = ("parent_id", "root_id", "session_id", "transaction_id", "shape")
+#: What tells the deed, by names that those of `who` do not meet.
+_KIND = {f"its_{name}": name for name in KIND if name not in ("source", "day", "shape")}
+_SAME = {**{name: name for name in ("source", "day", "shape")}, **_KIND}
 _NO_TRANSACTION = "0"  # Snowflake's word for none
 
 Texts = dict[str, "ir.Table"]
@@ -38,11 +42,13 @@ def subjects_of(
     """
     texts = {name: _distinct(facts["queries"], name, engine) for name in TEXTS}
     rows = _queries(facts, who)
-    if "deeds" in facts:
-        texts[DEED] = _distinct(facts["deeds"], DEED, engine)
-        rows = _with_deed(rows, facts["deeds"])
-    for name in texts:
+    for name in TEXTS:
         rows = _numbered(rows, name, texts[name])
+    if "kinds" in facts:
+        kinds = engine.materialise(facts["kinds"], "kinds")
+        texts[DEED] = _distinct(kinds, DEED, engine)
+        rows = _with_deed(rows, engine.materialise(_numbered(kinds, DEED, texts[DEED]), "kinds"))
+    rows = rows.drop(*_KIND)
     parts = [_padded(rows, who)]
     if "usage" in facts:
         objects = engine.materialise(_objects(facts["usage"]), "objects")
@@ -69,7 +75,7 @@ def _numbered(rows: ir.Table, column: str, texts: ir.Table) -> ir.Table:
 
 def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
     """Return the queries with what the vendor says of their parents, and with their client where a rule asks for it."""
-    rows = facts["queries"]
+    rows = said_by_vendor(facts)
     in_transaction = rows.transaction_id.notnull() & (rows.transaction_id != _NO_TRANSACTION)
     rows = rows.select(
         "source",
@@ -79,6 +85,7 @@ def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
         "parent_id",
         "root_id",
         "shape",
+        **{mine: rows[name] for mine, name in _KIND.items()},
         transaction_id=ibis.ifelse(in_transaction, rows.transaction_id, ibis.null("string")),
         session_id=ibis.ifelse(in_transaction | ("client" in who), rows.session_id, ibis.null("string")),
         subject_id=rows.query_id,
@@ -99,9 +106,11 @@ def _queries(facts: Mapping[str, ir.Table], who: Collection[str]) -> ir.Table:
     return rows.left_join(clients, ["source", "session_id"]).drop("source_right", "session_id_right")
 
 
-def _with_deed(rows: ir.Table, deeds: ir.Table) -> ir.Table:
-    told = deeds.select("source", "day", "deed", subject_id="query_id")
-    return rows.left_join(told, ["source", "day", "subject_id"]).drop("source_right", "day_right", "subject_id_right")
+def _with_deed(rows: ir.Table, kinds: ir.Table) -> ir.Table:
+    kinds = kinds.select("deed_no", **{f"kind_{name}": kinds[name] for name in KIND})
+    return rows.left_join(kinds, [rows[mine].identical_to(kinds[f"kind_{name}"]) for mine, name in _SAME.items()]).drop(
+        *(f"kind_{name}" for name in KIND)
+    )
 
 
 def _objects(usage: ir.Table) -> ir.Table:

@@ -123,17 +123,13 @@ class Replacement:
         """Write one file per partition; return path, rows, bytes, footer bytes, statistics and partition of each."""
         connection, target = self.engine.connection, str(folder).replace("'", "''")
         many = len(self.days) > _DAYS_AT_ONCE
-        # Held till the end, partitions are written by one thread after all else is done; sorted, each is complete when the next begins.
-        connection.execute("set partitioned_write_flush_threshold = 50000")
-        try:
-            # The partition columns are written too: a file then says itself where it belongs and needs no log.
-            return connection.execute(
-                f"copy ({self.sql()}{' order by source, day' if many else ''}) to '{target}' (format parquet, "
-                "compression zstd, compression_level 1, partition_by (source, day), write_partition_columns true, append true, "
-                "filename_pattern 'part-{uuid}', return_stats true)"
-            ).fetchall()
-        finally:
-            connection.execute("reset partitioned_write_flush_threshold")
+        # Sorted, each partition is complete when the next begins. The partition columns are written too: a file then says
+        # itself where it belongs and needs no log.
+        return connection.execute(
+            f"copy ({self.sql()}{' order by source, day' if many else ''}) to '{target}' (format parquet, "
+            "compression zstd, compression_level 1, partition_by (source, day), write_partition_columns true, append true, "
+            "filename_pattern 'part-{uuid}', return_stats true)"
+        ).fetchall()
 
     def _write_store(self, lake: Lake, delta: DeltaTable, note: CommitProperties) -> None:
         """Stream the rows through deltalake's own writer, which knows the object store."""

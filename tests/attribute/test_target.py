@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from costlens.attribute.deeds import deeds_of
+from costlens.attribute.deeds import deeds_of, kinds_of
 from costlens.attribute.tools import Tools
 from costlens.engine import Engine
 from costlens.estate import Asset, Estate, Ownership, PrincipalRule
@@ -60,7 +60,8 @@ def facts_with_deeds(
     told = {"lineage": [], "shape_assets": assets, "accesses": accesses, "sessions": sessions}
     facts = facts_of(engine, {"queries": listed, "shapes": shapes, **told})
     lineage = lineage_of(facts["shapes"], facts["lineage"], dialect, "1", Tools([]).marks, engine)
-    return {**facts, "deeds": deeds_of({**facts, "lineage": lineage})}
+    facts["lineage"] = lineage
+    return {**facts, "deeds": deeds_of(facts), "kinds": kinds_of(facts)}
 
 
 @pytest.mark.parametrize(

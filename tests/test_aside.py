@@ -1,0 +1,66 @@
+"""Two threads on one engine: each its own tables, expressions made in turn, one memory."""
+
+from __future__ import annotations
+
+import threading
+
+import duckdb
+import ibis
+import pytest
+
+from costlens.engine import Engine
+
+COUNTED = "select count(*) from (select distinct hash(i) from range(300000) t(i))"
+
+
+def _made(engine: Engine, number: int) -> list[int]:
+    rows = engine.materialise(ibis.literal(number).name("n").as_table(), "made")
+    return [row["n"] for row in engine.rows(rows)]
+
+
+def test_each_has_tables_of_its_own_under_the_same_names() -> None:
+    with Engine() as engine:
+        with engine.aside(lambda other: [_made(other, 1) for _ in range(20)]) as work:
+            mine = [_made(engine, 2) for _ in range(20)]
+        assert (work.result(), mine) == ([[1]] * 20, [[2]] * 20)
+        assert _made(engine, 3) == [3]
+
+
+def test_what_fails_aside_is_told_by_its_result_and_the_engine_goes_on() -> None:
+    with Engine() as engine:
+        with engine.aside(lambda other: other.connection.execute("select * from nothing").fetchall()) as work:
+            assert _made(engine, 2) == [2]
+        with pytest.raises(duckdb.Error, match="nothing"):
+            work.result()
+        assert _made(engine, 3) == [3]
+
+
+def test_what_fails_in_the_block_waits_for_what_is_aside() -> None:
+    done = threading.Event()
+
+    def work(other: Engine) -> None:
+        other.connection.execute(COUNTED)
+        done.set()
+
+    with Engine() as engine:
+        with pytest.raises(duckdb.Error, match="nothing"), engine.aside(work):
+            engine.connection.execute("select * from nothing")
+        assert done.is_set()
+        assert _made(engine, 3) == [3]
+
+
+def test_one_makes_expressions_while_the_other_runs_a_statement_and_never_both() -> None:
+    making: list[str] = []
+
+    def work(engine: Engine, name: str) -> int:
+        for _ in range(30):
+            making.append(name)
+            assert making == [name]
+            making.clear()
+            engine.connection.execute(COUNTED if name == "aside" else "select 1")
+        return len(making)
+
+    with Engine() as engine:
+        with engine.aside(lambda other: work(other, "aside")) as other:
+            work(engine, "block")
+        assert other.result() == 0
