@@ -35,6 +35,11 @@ _WRAPPING = np.array(
 _RESTRICTING = np.array(
     [hash_of(word) for word in ("where", "having", "qualify", "join", "union", "intersect", "except", "and")], np.uint64
 )
+#: What may follow a statement that is whole without it: the unit does more then.
+_FOLLOWING = frozenset(
+    hash_of(word)
+    for word in ("where", "and", "or", "having", "qualify", "group", "join", "left", "union", "intersect", "except")
+)
 _COMPARING = np.array([hash_of(word) for word in ("=", "!=", "<", ">", "<=", ">=", "like", "limit")], np.uint64)
 _JOINING = np.array([hash_of(word) for word in ("and", "or", "where", "union", "join")], np.uint64)
 #: Words that printers write or leave out: a comma may stand for a join, what is joined is compared by its name.
@@ -92,6 +97,7 @@ class Alignment:
     numbers: int = 0  # numbers that are not: dates are another ones in each run
     negations: int = 0  # `not` that only one side has
     wrapped: int = 0  # tokens around it that a known wrapper put there
+    is_less: bool = False  # it may be whole where it ends, and the unit ends in another way
     is_broken: bool = False  # the query's last token stands alone after the match: it may be cut off within
     hidden_texts: int = 0  # literals of the unit that the query masks
     matched_tables: int = 0  # names of tables that are not the unit's own parts
@@ -123,6 +129,14 @@ def may_fit(query: Cut, unit: Cut) -> bool:
     is_name = (query.kinds == NAME) & ((query.flags & (WRITTEN | LOCAL)) == 0)
     strange = int((~np.isin(query.hashes[is_name], unit.hashes)).sum())
     return strange <= 6 + 0.1 * len(query)
+
+
+def has_more(query: Cut, unit: Cut) -> bool:
+    """Tell whether a unit without holes has a name that the query has not, where it is no other name of its own part."""
+    if (unit.kinds == HOLE).any():
+        return False
+    is_name = (unit.kinds == NAME) & ((unit.flags & (WRITTEN | LOCAL | OPTIONAL)) == 0)
+    return not bool(np.isin(unit.hashes[is_name], query.hashes).all())
 
 
 def _aligned(query: Cut, unit: Cut) -> tuple[Alignment, dict[int, int]]:
@@ -168,6 +182,7 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     found.head, found.tail = first, len(query) - last - 1
     if found.tail and not found.unit_after and bool((unit.kinds[found.last + 1 : found.last + 2] == HOLE).any()):
         found.filled, found.tail = found.tail, 0  # the unit ends in a hole
+    found.is_less = _is_less(found, query, unit)
     if not (found.head or found.tail):
         return
     found.is_broken = found.tail == 1 and found.unit_rest > _LAST
@@ -184,6 +199,16 @@ def _ends(found: Alignment, query: Cut, unit: Cut, first: int, last: int) -> Non
     places = np.flatnonzero(np.isin(rest, _RESTRICTING))
     found.restricts = bool(len(places)) and int(rest[min(int(places[0]) + 1, len(rest) - 1)]) != _FALSE
     found.around_tables = int((unknown & ((query.flags[outside] & READ) != 0)).sum())
+
+
+def _is_less(found: Alignment, query: Cut, unit: Cut) -> bool:
+    """Tell whether the unit does what the query does not after the last match, or both end in another name."""
+    if not found.unit_rest or unit.flags[found.last + 1] & OPTIONAL:
+        return False
+    if found.tail:
+        ends = (query.kinds[-1], unit.kinds[-1])
+        return found.tail <= _LAST and found.unit_rest <= _LAST and ends == (NAME, NAME)
+    return not query.is_open and int(unit.hashes[found.last + 1]) in _FOLLOWING
 
 
 def _gap(found: Alignment, query: Cut, unit: Cut, ours: slice, theirs: slice) -> None:

@@ -50,13 +50,17 @@ _LEXICON = Lexicon()
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The tokens of one statement: hash, kind, flags, line and the hash of the literal (0 = not known)."""
+    """The tokens of one statement: hash, kind, flags, line and the hash of the literal (0 = not known).
+
+    `is_open`: a parenthesis is not closed, so that the text goes on beyond its end.
+    """
 
     hashes: Hashes
     kinds: Kinds
     flags: Kinds
     lines: Ints
     texts: Hashes
+    is_open: bool = False
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -144,7 +148,8 @@ def _statement(hashes: Hashes, kinds: Kinds, flags: Kinds, lines: Ints, texts: H
         firsts = np.flatnonzero(value[kept])
         kinds[kept[firsts]] = _BY_RANK[strong[firsts]]
         texts[kept[firsts]] = np.where(strong[firsts] < 3, sums[firsts], 0)
-    return Cut(hashes[kept], kinds[kept], flags[kept], lines[kept], texts[kept])
+    is_open = int((kinds == OPEN).sum()) > int((kinds == CLOSE).sum())
+    return Cut(hashes[kept], kinds[kept], flags[kept], lines[kept], texts[kept], is_open)
 
 
 _RANK = np.zeros(32, np.uint8)

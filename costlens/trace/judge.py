@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costlens.trace.align import Alignment, align, may_fit
+from costlens.trace.align import Alignment, align, has_more, may_fit
 from costlens.trace.cut import Cut
 from costlens.trace.index import Candidate, Index
 from costlens.trace.lexicon import hash_of
@@ -16,6 +16,8 @@ FOUND, NEAR, UNKNOWN = "found", "near-duplicate of", "unknown"
 #: Scores: what is claimed has at least this, what is only like it less, what is neither less again.
 CLAIM, LIKE = 0.9, 0.5
 _ALWAYS, _MOST = 2, 12
+#: Every token of the query and of the unit is matched.
+_EXACT = 1 - 1e-9
 _MIN_TOKENS, _MIN_NAMES = 10, 4
 #: So many tokens are enough where a whole query is a whole unit, word for word.
 _MIN_WHOLE = 8
@@ -60,8 +62,10 @@ def judge(query: Cut, index: Index) -> Trace:
     """Return where one statement comes from."""
     matches: list[Match] = []
     for one in index.candidates(query):
-        # Where much is alike, what cannot be the place is not laid beside the query.
-        if len(matches) < _ALWAYS or (len(matches) < _MOST and may_fit(query, index.units[one.unit].cut)):
+        # Where much is alike, what cannot be the place is not laid beside the query; nor what has a name more than one that is the place.
+        unit, is_met = index.units[one.unit].cut, any(match.score > _EXACT for match in matches)
+        fits = len(matches) < _MOST and may_fit(query, unit) and not (is_met and has_more(query, unit))
+        if fits or len(matches) < _ALWAYS:
             matches.append(_match(query, index, one))
     matches.sort(
         key=lambda match: (
@@ -133,7 +137,7 @@ def _score(query: Cut, found: Alignment, strange: int, is_named: bool) -> float:
 
 def _is_claimable(query: Cut, found: Alignment, against: int, is_named: bool) -> bool:
     """Tell whether nothing speaks against a place, and enough speaks for it."""
-    if against or found.words or found.is_headless or found.values > 2 + 0.2 * found.matched:
+    if against or found.words or found.is_headless or found.is_less or found.values > 2 + 0.2 * found.matched:
         return False
     if (
         is_named
@@ -188,6 +192,7 @@ def differences(found: Alignment) -> str:
         (found.other_texts + found.numbers, "literals differ"),
         (found.words, "words differ"),
         (int(found.is_headless), "head is missing"),
+        (int(found.is_less), "clause is only in the code"),
         (found.negations, "negations differ"),
         (found.around, "names stand around it"),
     )
@@ -197,6 +202,8 @@ def differences(found: Alignment) -> str:
 
 def best_of(traces: Sequence[tuple[Cut, Trace]]) -> Trace:
     """Return the answer for a text of several statements: the longest is found, and the others are no reason against its file."""
+    # What a client sets before it asks (a label, a time zone) stands in no file.
+    traces = [one for one in traces if int(one[0].hashes[0]) not in _SETTINGS] or traces
     main = [one for one in traces if not defines_function(one[0])] or list(traces)
     largest, trace = max(main, key=lambda one: len(one[0]))
     if trace.verdict != FOUND or trace.best is None or len(traces) == 1:
@@ -212,6 +219,7 @@ def best_of(traces: Sequence[tuple[Cut, Trace]]) -> Trace:
 
 
 _MERGE = hash_of("merge")
+_SETTINGS = (hash_of("set"), hash_of("use"))
 _CREATE, _FUNCTIONS = hash_of("create"), (hash_of("function"), hash_of("procedure"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from others import OTHERS, other
@@ -61,8 +62,12 @@ def test_what_printers_and_runs_change_is_no_difference(code: Tracer, before: st
 
 
 def test_a_text_that_is_cut_off_within_a_word_a_number_or_a_literal_is_found(code: Tracer) -> None:
+    outer = STATEMENT.index("from paid cross")
     for end in range(STATEMENT.index("raw.accounts") + 20, len(STATEMENT) - 40):
         trace = code.trace(STATEMENT[:end])
+        if end > outer and re.match(r"\s*(where|and)\b", STATEMENT[end:]):
+            assert trace.verdict == NEAR, STATEMENT[:end]  # whole as it is: it may be another statement that does less
+            continue
         assert (trace.verdict, _path(trace)) == (FOUND, "revenue.sql"), (STATEMENT[:end], trace.why)
 
 
@@ -84,6 +89,29 @@ def test_a_text_without_its_head_may_write_anything() -> None:
     assert tracer.trace(STATEMENT).verdict == FOUND
     for start in (30, 100, 200):
         assert tracer.trace(STATEMENT[start:]).verdict == NEAR
+
+
+@pytest.mark.parametrize("more", [" and c.region = 'eu'", " left join crm.regions as r on r.id = c.region"])
+def test_a_statement_that_is_whole_where_the_code_goes_on_is_not_cut_off(more: str) -> None:
+    """The twin in the code has a clause more at its end; its own file is not there."""
+    whole = STATEMENT[: STATEMENT.index("where paid.customer_id")]
+    tracer = Tracer(units_of("twin.sql", (whole + more).encode()))
+    assert tracer.trace(whole + more).verdict == FOUND
+    said = tracer.trace(whole)
+    assert (said.verdict, said.why) == (NEAR, "1 clause is only in the code")
+
+
+def test_another_table_as_the_last_word_is_another_statement() -> None:
+    """The last name of the query stands elsewhere in the code: as what it writes."""
+    text = "create view acme.fire.pings as " + STATEMENT[: STATEMENT.index("from paid cross")]
+    tracer = Tracer(units_of("pings.sql", (text + "from acme.stable.other").encode()))
+    assert tracer.trace(text + "from acme.stable.other").verdict == FOUND
+    assert tracer.trace(text + "from acme.stable.pings").verdict == NEAR
+
+
+def test_what_a_client_sets_before_it_asks_is_no_part_of_the_statement(code: Tracer) -> None:
+    trace = code.trace(f"SET @@query_label = 'job:1,team:growth'; USE WAREHOUSE x_large; {STATEMENT}")
+    assert (trace.verdict, _path(trace)) == (FOUND, "revenue.sql"), trace.why
 
 
 def test_a_value_in_a_template_is_no_place_for_a_condition() -> None:
