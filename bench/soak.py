@@ -25,6 +25,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import duckdb
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -179,6 +180,7 @@ def soak(folder: Path, plan: Plan) -> Found:
     export = folder / "export"
     export.mkdir(parents=True)
     with Slack() as slack:
+        _invite(slack)
         config = _config(folder, export, slack.url)
         rough = plan.seconds * 0.6
         warehouse = Warehouse(export, plan, plan.seconds * 0.8)
@@ -200,6 +202,16 @@ def soak(folder: Path, plan: Plan) -> Found:
         found.files = warehouse.files
         _compare(folder, config, replicas, slack, found)
     return found
+
+
+def _invite(slack: Slack) -> None:
+    """Have the workspace know the channels of the sample's teams, and our app be in them."""
+    teams = yaml.safe_load((costlens_sample.folder() / "teams.yml").read_text())["teams"]
+    for number, team in enumerate(teams.values() if isinstance(teams, dict) else teams):
+        name = str(team.get("slack") or "").removeprefix("#")
+        if name:
+            slack.channels.setdefault(name, f"C1{number:06}")
+            slack.members.add(name)
 
 
 def _config(folder: Path, export: Path, slack: str) -> Path:

@@ -102,9 +102,11 @@ def candidates(
 
     `spent` are whole days, `floors` the money by currency below which nothing is told.
     """
+    if not floors:
+        return
     days = ledger_series.Span(running.day - PAST_DAYS, running.day + 1, running.day)
     for kind in kinds:
-        made = ledger_series.series(engine, running.spent, kind, days, known=spent)
+        made = ledger_series.series(engine, _dear(running, kind, min(floors.values())), kind, days, known=spent)
         least = np.array([floors.get(currency, np.inf) for _, _, currency in made.names])
         rows = np.flatnonzero(made.values[:, -1] > least) if len(made.names) else np.zeros(0, np.int64)
         rows = np.array([row for row in rows.tolist() if (kind, *made.names[row]) not in told], np.int64)
@@ -112,6 +114,15 @@ def candidates(
             mine = np.array([row for row in rows.tolist() if made.names[row][2] == currency])
             verdicts = judge(made.values[mine], days.first, tuning, floors[currency])
             yield from _odd(made, mine, verdicts, running)
+
+
+def _dear(running: Running, kind: str, floor: float) -> ir.Table:
+    """Return the cost of the keys that today cost more than the floor; few do, and the others need not be looked at."""
+    spent, column = running.spent, "source" if kind == "source" else kind
+    today = (
+        spent.filter((spent.day == running.day) & spent[column].notnull()).group_by(column).agg(today=spent.cost.sum())
+    )
+    return spent.semi_join(today.filter(today.today > floor), column)
 
 
 def _odd(made: SeriesOf, rows: NDArray[np.int64], told: Verdicts, running: Running) -> Iterator[Candidate]:
