@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import threading
@@ -157,7 +158,7 @@ class Engine:
         """Forget a temporary table or view of this connection."""
         name = _quote(table.get_name())
         kind = self.connection.execute(
-            "select table_type from information_schema.tables where table_name = ?", [table.get_name()]
+            f"select table_type from information_schema.tables where table_name = '{_literal(table.get_name())}'"
         ).fetchone()
         self.connection.execute(f"drop {'view' if kind and kind[0] == 'VIEW' else 'table'} if exists {name}")
 
@@ -222,6 +223,20 @@ class Engine:
         """Run an expression and return its rows; for few rows."""
         return list(self.arrow(expression).to_pylist())
 
+    def values(self, rows: Sequence[Sequence[object]], hint: str, columns: Sequence[Column]) -> ir.Table:
+        """Return some thousands of Python rows, in pipeline types, as a table of this connection.
+
+        As text in the statement: what takes Python's or Arrow's values otherwise loads pandas first, a third of a second.
+        """
+        picked = ", ".join(
+            f"unnest(from_json('{_json([row[place] for row in rows])}', '[\"VARCHAR\"]'))::{_pipeline_type(column)} "
+            f"as {_quote(column.name)}"
+            for place, column in enumerate(columns)
+        )
+        name = self.name(hint)
+        self.connection.execute(f"create temp table {_quote(name)} as select {picked}")
+        return ibis.table(schema_of(columns), name=name)
+
     def register(self, rows: pa.Table, hint: str, columns: Sequence[Column]) -> ir.Table:
         """Return an Arrow table, whose values are in pipeline types, as a table of this connection."""
         held, name = self.name(f"{hint}_arrow"), self.name(hint)
@@ -244,6 +259,11 @@ def unbound(table: Table, name: str | None = None) -> ir.Table:
 
 def _pipeline_type(column: Column) -> str:
     return {"instant": "bigint", "day": "integer"}.get(column.type, _DUCKDB_LAKE_TYPES[column.type])
+
+
+def _json(values: Sequence[object]) -> str:
+    """Return values as a JSON list of texts, all ASCII, for between quotes of SQL."""
+    return json.dumps([None if value is None else str(value) for value in values]).replace("'", "''")
 
 
 def _literal(path: str | Path) -> str:

@@ -36,7 +36,7 @@ def day_number(day: date) -> int:
 
 def with_team(engine: Engine, rows: ir.Table, estate: Estate) -> ir.Table:
     """Add `team` to rows with asset, rule_team and day: the asset's owner on that day, else the rule's team, else null."""
-    owned = engine.register(ownership_rows(estate), "ownership", _OWNERSHIP)
+    owned = engine.values(ownership_rows(estate), "ownership", _OWNERSHIP)
     # Plain comparisons of filled bounds make it a hash join; with `is null or` it would compare each row with each owner.
     owned = owned.select(
         owned_asset="asset",

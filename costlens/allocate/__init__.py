@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
-import pyarrow as pa
 
 from costlens.allocate.idle import AMOUNTS, KEYS, allocated_idle, idle_hours
 from costlens.allocate.policy import DRIVERS, IDLE, Policy, Rule, Spread, changed, policy_of
@@ -178,16 +177,7 @@ def _weights(rows: ir.Table, rules: tuple[Numbered, ...], engine: Engine) -> ir.
     )
     found = weights(rules, engine.rows(measured))
     flat = [(*key, team, weight) for key, shares in sorted(found.items()) for team, weight in sorted(shares.items())]
-    arrow = pa.table(
-        {
-            "w_rule": pa.array([row[0] for row in flat], pa.int64()),
-            "w_period": pa.array([row[1] for row in flat], pa.string()),
-            "w_currency": pa.array([row[2] for row in flat], pa.string()),
-            "w_team": pa.array([row[3] for row in flat], pa.string()),
-            "weight": pa.array([row[4] for row in flat], pa.decimal128(38, 12)),
-        }
-    )
-    return engine.register(arrow, "weights", _WEIGHTS)
+    return engine.values(flat, "weights", _WEIGHTS)
 
 
 def _on(rows: ir.Table, shares: ir.Table) -> list[ir.Value]:

@@ -7,8 +7,6 @@ from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
     from costlens.estate import Estate, Ownership
 
@@ -24,20 +22,13 @@ class Span(NamedTuple):
     valid_to: date | None
 
 
-def ownership_rows(estate: Estate) -> pa.Table:
-    """Return who owns what: asset, team, valid_from, valid_to (days since 1970, half-open, null = open).
+def ownership_rows(estate: Estate) -> list[tuple[str, str, int | None, int | None]]:
+    """Return who owns what: asset, team, valid_from, valid_to (days since 1970, half-open, None = open).
 
     An asset has at most one team on a day: the lowest precedence wins, then what began last, then the team's name.
     """
-    spans = [span for asset in _by_asset(estate.ownership) for span in _spans(asset)]
-    return pa.table(
-        {
-            "asset": pa.array([span.asset for span in spans], pa.string()),
-            "team": pa.array([span.team for span in spans], pa.string()),
-            "valid_from": pa.array([_day(span.valid_from) for span in spans], pa.int32()),
-            "valid_to": pa.array([_day(span.valid_to) for span in spans], pa.int32()),
-        }
-    )
+    spans = (span for asset in _by_asset(estate.ownership) for span in _spans(asset))
+    return [(span.asset, span.team, _day(span.valid_from), _day(span.valid_to)) for span in spans]
 
 
 def conflicts(ownership: Iterable[Ownership]) -> Iterator[str]:

@@ -28,6 +28,7 @@ _CONFIGURATION: dict[str, str | None] = {
     # With a hundred commits between checkpoints, the default, opening a table takes twice as long.
     "delta.checkpointInterval": "20",
 }
+_FILE = ["path", "partition.source", "partition.day", "num_records"]
 _ARROW = {
     "text": pa.string(),
     "instant": pa.timestamp("us", "UTC"),
@@ -205,9 +206,9 @@ class Lake:
 
     def _files(self, name: str, version: int) -> tuple[File, ...]:
         with self.errors(name):
-            found = pa.table(self.open(name, version).get_add_actions(flatten=True))
-            # Without the statistics, of which there are three a column.
-            rows = found.select(["path", "partition.source", "partition.day", "num_records"]).to_pylist()
+            # Without the statistics, of which there are three a column; by a stream, since pa.table loads pandas.
+            found = self.open(name, version).get_add_actions(flatten=True).select(_FILE)
+            rows = pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
         return tuple(
             sorted(
                 (

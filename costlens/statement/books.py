@@ -8,7 +8,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
-import pyarrow as pa
 
 from costlens.allocate import DIMENSIONS, MEASURES, OPTIONAL, Books, allocate
 from costlens.ledger.lake import select
@@ -82,9 +81,8 @@ def _billed_as(bill: ir.Table, engine: Engine) -> ir.Table:
         if row["told"] == row["least"] and row["told"] in ("credit", "tax", "support") and row["service"]
     ]
     names = ("source", "service", "told")
-    table = pa.table([pa.array([row[name] for row in found], pa.string()) for name in names], list(names))
-    columns = [Column(name, "text") for name in names]
-    return engine.register(table, "billed_as", columns).rename(billed_as="told")
+    rows = [[row[name] for name in names] for row in found]
+    return engine.values(rows, "billed_as", [Column(name, "text") for name in names]).rename(billed_as="told")
 
 
 def _allocated_lines(allocated: ir.Table, engine: Engine) -> dict[str, tuple[Line, ...]]:

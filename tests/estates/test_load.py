@@ -50,7 +50,7 @@ def load(folder: Path, *assets: dict[str, Any]) -> Estate:
 
 
 def owners(estate: Estate) -> set[tuple[str, str, int | None, int | None]]:
-    return {tuple(row.values()) for row in ownership_rows(estate).to_pylist()}
+    return set(ownership_rows(estate))
 
 
 def test_yaml_assets_and_teams(tmp_path: Path) -> None:

@@ -41,17 +41,15 @@ def team_by_search(ownership: list[Ownership], asset: str, day: date) -> str | N
 
 @given(st.lists(claims(), max_size=6))
 def test_each_day_has_the_team_that_precedence_gives(ownership: list[Ownership]) -> None:
-    rows = ownership_rows(Estate(ownership=tuple(ownership))).to_pylist()
+    rows = ownership_rows(Estate(ownership=tuple(ownership)))
     for offset in range(-2, 15):
         day = START + timedelta(days=offset)
         number = (day - date(1970, 1, 1)).days
         for asset in "xy":
             found = [
-                row["team"]
-                for row in rows
-                if row["asset"] == asset
-                and (row["valid_from"] is None or row["valid_from"] <= number)
-                and (row["valid_to"] is None or number < row["valid_to"])
+                team
+                for owned, team, since, until in rows
+                if owned == asset and (since is None or since <= number) and (until is None or number < until)
             ]
             wanted = team_by_search(ownership, asset, day)
             assert found == ([wanted] if wanted else [])
