@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -13,7 +14,7 @@ from costlens.allocate import DIMENSIONS, MEASURES, OPTIONAL, Books, allocate
 from costlens.ledger.lake import select
 from costlens.model import Column
 from costlens.reading import day_number
-from costlens.statement.lines import AMOUNTS, KEYS, Line, in_cents
+from costlens.statement.lines import ACTIVITY, AMOUNTS, KEYS, Line, in_cents
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 #: A query may end days after the hour it is charged in.
 _REACH = 4
 _TABLES = ("charges", "daily", "attributions", "queries", "pool_events", "bill")
+_MEASURED = attrgetter(*AMOUNTS, *ACTIVITY)
 #: The columns that are read: the rest of a wide table costs time and memory.
 _COLUMNS = {
     "charges": (
@@ -97,22 +99,23 @@ def _allocated_lines(allocated: ir.Table, engine: Engine) -> dict[str, tuple[Lin
         estimated=ibis.ifelse((rows.status == "estimated").fill_null(False), rows.cost, zero).sum(),
     )
     found: dict[str, list[Line]] = {}
-    for row in _rows(engine, grouped):
-        found.setdefault(row.pop("billing_period"), []).append(Line(**row))
+    for period, line in _rows(engine, grouped):
+        found.setdefault(period, []).append(line)
     return {month: in_cents(lines) for month, lines in found.items()}
 
 
-def _rows(engine: Engine, rows: ir.Table) -> Iterable[dict[str, Any]]:
-    table = engine.arrow(rows)
-    names = table.column_names
-    for values in zip(*(table.column(name).to_pylist() for name in names), strict=True):
-        row = dict(zip(names, values, strict=True))
-        # A sum over doubles depends on the order of its rows; people see six places, so that is what counts.
-        for name in ("queries", "seconds", "bytes"):
-            row[name] = round(row[name] or 0.0, 0 if name == "bytes" else 6)
-        row["runs"] = int(row["runs"] or 0)
-        if any(row[name] for name in (*AMOUNTS, "queries", "seconds", "bytes", "runs")):
-            yield row
+def _rows(engine: Engine, rows: ir.Table) -> Iterable[tuple[str, Line]]:
+    """Yield the lines, without cents, with their billing period; a year of them is many, so by columns."""
+    table = engine.arrow(rows.mutate(corrects=ibis.null("string")))
+    columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in table.column_names}
+    # A sum over doubles depends on the order of its rows; people see six places, so that is what counts.
+    for name in ("queries", "seconds", "bytes"):
+        columns[name] = [round(value or 0.0, 0 if name == "bytes" else 6) for value in columns[name]]
+    columns["runs"] = [int(value or 0) for value in columns["runs"]]
+    lines = map(Line, *(columns[name] for name in Line._fields if name in columns))
+    for period, line in zip(columns["billing_period"], lines, strict=True):
+        if any(_MEASURED(line)):
+            yield period, line
 
 
 def month_lines(

@@ -99,7 +99,7 @@ def _lines(lines: Iterable[Line], currency: str, rates: Mapping[str, Rate]) -> t
     for line in lines:
         rate = rates[line.currency].rate if line.currency != currency else Decimal(1)
         money = {name: (getattr(line, name) * rate).quantize(_PLACES) for name in AMOUNTS if name != "units"}
-        made.append(replace(line, currency=currency, **money))
+        made.append(line._replace(currency=currency, **money))
     return in_cents(made)
 
 

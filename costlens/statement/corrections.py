@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +75,13 @@ def difference(now: Iterable[Line], then: Iterable[Line], month: str) -> list[Li
             amounts: dict[str, Any] = {
                 name: getattr(other, name, ZERO) + sign * getattr(line, name) for name in AMOUNTS
             }
-            sums[key(place)] = replace(place, **amounts)
+            sums[key(place)] = place._replace(**amounts)
     return [line for line in sums.values() if abs(line.cost) >= _NEGLIGIBLE]
 
 
 def _as_correction(line: Line, month: str) -> Line:
     nothing: dict[str, Any] = dict.fromkeys(AMOUNTS, ZERO)
-    return replace(
-        line,
+    return line._replace(
         kind="correction",
         rule=f"correction of {month}",
         corrects=month,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from costlens.rounding import rounded
 
@@ -18,8 +18,7 @@ ADJUSTMENT = "(adjustment)"
 NOBODY = (IDLE, OVERHEAD, ADJUSTMENT, UNATTRIBUTED)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """Money of one month: whose it is (`team`, `asset`), what it was for, and how it came there.
 
     `kind`: direct, idle, shared, unattributed, bill or correction; `rule` the words of the policy; `origin_team` whose it was
@@ -64,6 +63,7 @@ KEYS = (
     *("source", "account", "region", "service", "category", "cause", "pool", "asset", "team", "billed_as"),
     *("currency", "unit", "kind", "rule", "origin_team", "corrects"),
 )
+_NAMES = attrgetter(*KEYS)
 AMOUNTS = ("units", "cost", "list_cost", "provisional", "estimated")
 ACTIVITY = ("queries", "runs", "seconds", "bytes")
 
@@ -77,7 +77,7 @@ def nobody(line: Line) -> str:
 
 def key(line: Line) -> tuple[str, ...]:
     """Return what tells a line apart, as texts that sort."""
-    return tuple(getattr(line, name) or "" for name in KEYS)
+    return tuple(name or "" for name in _NAMES(line))
 
 
 def in_cents(lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -89,7 +89,7 @@ def in_cents(lines: Iterable[Line]) -> tuple[Line, ...]:
     for currency in sorted({line.currency for line in ordered}):
         mine = [n for n, line in enumerate(ordered) if line.currency == currency]
         _allot(ordered, mine, (lambda x: x.owner, lambda x: x.category or ""), None, found)
-    return tuple(replace(line, cents=found[n]) for n, line in enumerate(ordered))
+    return tuple(line._replace(cents=found[n]) for n, line in enumerate(ordered))
 
 
 def _allot(
@@ -114,15 +114,14 @@ def _allot(
 
 def as_row(line: Line) -> dict[str, Any]:
     """Return a line as texts and numbers: what is stored and hashed."""
-    return {field.name: _stored(getattr(line, field.name)) for field in fields(Line)}
+    return {name: _stored(value) for name, value in line._asdict().items()}
 
 
 def of_row(row: Mapping[str, Any]) -> Line:
     """Return a line that was stored with `as_row`; columns of a newer version are left out."""
     decimals = {*AMOUNTS, "cents"}
-    known = {field.name for field in fields(Line)}
     values: dict[str, Any] = {
-        name: Decimal(value) if name in decimals else value for name, value in row.items() if name in known
+        name: Decimal(value) if name in decimals else value for name, value in row.items() if name in Line._fields
     }
     return Line(**values)
 
