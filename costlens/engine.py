@@ -93,19 +93,25 @@ class _TakingTurns:
 
 
 class Engine:
-    """One DuckDB connection with a memory limit and a folder to spill to; a context manager."""
+    """One DuckDB connection with a memory limit and a folder to spill to; a context manager.
 
-    def __init__(self, *, memory: str | None = None, threads: int | None = None) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
+    An engine `beside` another shares its memory, its threads and its folder, not its tables; it is closed first.
+    """
+
+    def __init__(self, *, memory: str | None = None, threads: int | None = None, beside: Engine | None = None) -> None:
+        self._spill = None if beside else tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
         self._names = 0
-        self.connection = duckdb.connect(":memory:")
-        self.connection.execute(f"set temp_directory = '{self._spill.name}'")
+        self.connection: duckdb.DuckDBPyConnection = (
+            beside.connection.cursor() if beside else duckdb.connect(":memory:")
+        )
         self.connection.execute("set timezone = 'UTC'")
         self.connection.execute("set preserve_insertion_order = false")
         self.connection.execute("set enable_progress_bar = false")
         # Held till the end, partitions are written by one thread after all else is done.
         self.connection.execute("set partitioned_write_flush_threshold = 50000")
-        self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
+        if self._spill:
+            self.connection.execute(f"set temp_directory = '{self._spill.name}'")
+            self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
         if threads:
             self.connection.execute(f"set threads = {threads}")
 
@@ -117,7 +123,8 @@ class Engine:
 
     def close(self) -> None:
         self.connection.close()
-        self._spill.cleanup()
+        if self._spill:
+            self._spill.cleanup()
 
     @contextmanager
     def aside(self, work: Callable[[Engine], _Made]) -> Iterator[Future[_Made]]:

@@ -17,7 +17,7 @@ from costlens.allocate.policy import DRIVERS, IDLE, Policy, Rule, Spread, change
 from costlens.allocate.rules import Numbered, idle_how, numbered, rule_number, weights
 from costlens.allocate.split import EXACT, parts, settled
 from costlens.model import Column
-from costlens.price.times import Steps
+from costlens.price.times import EPOCH, Steps
 from costlens.reading import with_team
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Books:
     """What is allocated: rows of the ledger of whole billing months, all sources together.
 
     `charges` are those of the months; `attributions`, `queries` and `pool_events` may reach beyond them. `billed_as` says, per
-    source and service, what a service is that only bills know: credit, tax, support.
+    source and service, what a service is that only bills know: credit, tax, support. `days` are all that charges may be of.
     """
 
     daily: ir.Table
@@ -82,6 +82,7 @@ class Books:
     pool_events: ir.Table
     billed_as: ir.Table
     estate: Estate
+    days: range
 
 
 def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[str] = DIMENSIONS) -> ir.Table:
@@ -94,13 +95,15 @@ def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[
     idle = idle_hours(books.charges)
     idle = steps(idle.mutate(how=idle_how(idle, policy)), "idle")
     rows = ibis.union(_direct(books, asked), *_idle(books, idle, policy, steps, asked))
+    if "day" not in dimensions:
+        rows = steps(_in_spells(rows, books, policy, dimensions), "summed")
     rows = rows.left_join(books.billed_as, ["source", "service"])
     rows = rows.drop(*(name for name in rows.columns if name.endswith("_right")))
     rows = with_team(engine, rows, books.estate)
     rows = rows.mutate(spread_by=rule_number(rows, policy))
-    grouped = rows.group_by(
-        *(name for name in dimensions if name not in ("kind", "rule", "origin_team")), "how", "spread_by"
-    ).agg(**{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES})
+    grouped = _summed(
+        rows, *(name for name in dimensions if name not in ("kind", "rule", "origin_team")), "how", "spread_by"
+    )
     rows = _settled(steps(grouped, "charged"), idle, steps)
     rules = numbered(policy)
     shares = _weights(rows, rules, engine)
@@ -108,6 +111,27 @@ def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[
     whole = _whole(rows, shares)
     columns = (*dimensions, *MEASURES)
     return steps(ibis.union(whole.select(*columns), spread.select(*columns)), "allocated")
+
+
+def _summed(rows: ir.Table, *keys: str) -> ir.Table:
+    return rows.group_by(*keys).agg(**{name: rows[name].sum().cast(_TYPES.get(name, EXACT)) for name in MEASURES})
+
+
+def _in_spells(rows: ir.Table, books: Books, policy: Policy, dimensions: Sequence[str]) -> ir.Table:
+    """Return rows summed over days between which no owner and no rule changes: a tenth of them is left to look up owners for.
+
+    `day` is the first of its spell.
+    """
+    valid = [(one.valid_from, one.valid_to) for one in books.estate.ownership]
+    valid += [(one.valid_from, one.valid_to) for one in policy.rules]
+    bounds = {at.toordinal() - EPOCH.toordinal() for both in valid for at in both if at}
+    marks = sorted(bounds & {*books.days[1:]})
+    firsts = [books.days[0], *marks]
+    spells = [(rows.day < until, first) for first, until in zip(firsts, marks, strict=False)]
+    day = ibis.cases(*spells, else_=firsts[-1]) if spells else ibis.literal(firsts[-1])
+    matched = {name for rule in policy.rules for name, _ in rule.match}
+    kept = {*dimensions, *matched, "rule_team", "how"} & {*rows.columns}
+    return _summed(rows.mutate(day=day.cast("int32")), "day", *sorted(kept - {"day"}))
 
 
 def _direct(books: Books, asked: tuple[str, ...]) -> ir.Table:

@@ -69,6 +69,7 @@ def books(
         pool_events=tables["pool_events"],
         billed_as=_billed_as(mine["bill"], engine),
         estate=estate or ledger.estate(snapshot),
+        days=range(start - 1, end),
     )
 
 

@@ -14,7 +14,7 @@ from costlens.engine import Engine
 from costlens.errors import UsageError
 from costlens.ledger import closes
 from costlens.reading import day_number
-from costlens.reconcile import reconcile
+from costlens.reconcile import Reconciliation, reconcile
 from costlens.report import first_day, month_before
 from costlens.settings.budgets import Settings as BudgetSettings
 from costlens.statement.books import lines_of_months
@@ -54,7 +54,11 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
     if ask.month in shut and not ask.live:
         return frozen(ledger, shut[ask.month])
     found = snapshot or ledger.snapshot(as_of=ask.as_of)
-    with Engine(memory=MEMORY) as engine:
+
+    def reconciled(own: Engine) -> dict[str, Reconciliation]:
+        return reconcile(ledger, found, own, ask.month, None)
+
+    with Engine(memory=MEMORY) as engine, engine.aside(reconciled) as balances:
         past = month_before(ask.month)
         is_compared = past not in shut or ask.live
         spans = _spans(ledger, found, engine, [past, ask.month])
@@ -66,13 +70,12 @@ def gather(ledger: Ledger, ask: Ask, snapshot: Snapshot | None = None) -> Facts:
             raise UsageError(_nothing(ledger, found, engine, ask))
         lines = in_cents((*own, *more)) if more else own
         before = months.get(past, ()) if is_compared else _closed_lines(ledger, None if ask.live else shut.get(past))
-        balances = reconcile(ledger, found, engine, ask.month, None)
     return Facts(
         month=ask.month,
         lines=lines,
         before=before,
         policy=tuple(ask.policy.words()),
-        balances=balances,
+        balances=balances.result(),
         snapshot=found.id,
         as_of=found.as_of,
         final_until=spans[ask.month].final_until,

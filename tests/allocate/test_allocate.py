@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costlens.allocate import Policy, Rule, Spread, changed, policy_of
+from costlens.allocate import DIMENSIONS, OPTIONAL, Policy, Rule, Spread, changed, policy_of
 from costlens.errors import UsageError
+from costlens.estate import Estate, Ownership
 
 from .strategies import policies, worlds
 from .world import World, by
 
 D = Decimal
+WITHOUT_DAYS = tuple(name for name in DIMENSIONS if name not in OPTIONAL)
 FAIR, CAUSAL, SEPARATE = Policy("fair"), Policy("causal"), Policy("separate")
 PLATFORM = Rule("platform", Spread("proportional"), (("team", ("platform",)),))
 
@@ -147,7 +149,27 @@ def test_rules_hold_on_their_days_and_the_first_that_matches_decides() -> None:
     late = Rule(
         "late", Spread("fixed", (("growth", D(1)),)), (("category", ("server*",)),), valid_from=date(2026, 10, 3)
     )
-    assert by(world.allocated(Policy(rules=(early, late))), "team") == {"sales": D(10), "growth": D(13), None: D(10)}
+    told = {"sales": D(10), "growth": D(13), None: D(10)}
+    assert by(world.allocated(Policy(rules=(early, late))), "team") == told
+    assert by(world.allocated(Policy(rules=(early, late)), dimensions=WITHOUT_DAYS), "team") == told
+
+
+def test_an_asset_is_on_each_day_who_owned_it_then_also_in_lines_without_days() -> None:
+    world = World()
+    for day in (0, 1, 2):
+        world.query(24 * day, "1", "a/x", pool="A")
+        world.idle(24 * day, "4", pool="A")
+    estate = Estate(
+        ownership=(
+            Ownership("a/x", "growth", valid_to=date(2026, 10, 2)),
+            Ownership("a/x", "sales", valid_from=date(2026, 10, 2), valid_to=date(2026, 10, 3)),
+            Ownership("a/x", "long gone", valid_to=date(2020, 1, 1)),
+        )
+    )
+    for dimensions in (DIMENSIONS, WITHOUT_DAYS):
+        rows = world.allocated(Policy(), estate, dimensions)
+        assert by(rows, "team") == {"growth": D(5), "sales": D(5), None: D(5)}
+    assert len(rows) == 6
 
 
 def test_adjustments_credits_and_taxes_follow_the_policy_of_the_bill_and_rules_tell_them_apart() -> None:
@@ -204,8 +226,10 @@ def test_currencies_are_never_mixed() -> None:
 def test_any_world_under_any_policy_adds_up_to_the_last_digit(world: World, policy: Policy) -> None:
     """Per currency and source, per category and pool: a policy moves money between owners, never between what it was for."""
     rows = world.allocated(policy)
+    fewer = world.allocated(policy, dimensions=WITHOUT_DAYS)
     for names in (("currency", "source"), ("currency", "category", "pool", "day")):
         assert by(rows, *names) == by(world.charges, *names)
+        assert by(fewer, *names[:3]) == by(world.charges, *names[:3])
     assert abs(sum(row["queries"] for row in rows) - len(world.queries)) < 1e-6
     assert all(row["origin_team"] is None or row["kind"] in ("shared", "unattributed", "bill") for row in rows)
     assert policy_of(policy.as_dict()) == policy

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from costlens.allocate import Books, Policy, allocate
+from costlens.allocate import DIMENSIONS, Books, Policy, allocate
 from costlens.engine import Engine
 from costlens.estate import Estate, Ownership
 from costlens.model import TABLES, Column
@@ -119,7 +119,9 @@ class World:
             return {}
         return {"rule_team": owner.removeprefix("team:")} if owner.startswith("team:") else {"asset": owner}
 
-    def allocated(self, policy: Policy, estate: Estate = ESTATE) -> list[dict[str, Any]]:
+    def allocated(
+        self, policy: Policy, estate: Estate = ESTATE, dimensions: Sequence[str] = DIMENSIONS
+    ) -> list[dict[str, Any]]:
         """Return the lines that the policy makes of this world."""
         with Engine(threads=1) as engine:
             tables = {name: _table(engine, name, getattr(self, name)) for name in ("charges", "attributions", "daily")}
@@ -132,8 +134,9 @@ class World:
                 pool_events=_table(engine, "pool_events", self.pool_events),
                 billed_as=engine.register(billed, "billed_as", [Column(n, "text") for n in billed.column_names]),
                 estate=estate,
+                days=range(FIRST - 1, FIRST + 33),
             )
-            return engine.rows(allocate(books, policy, engine))
+            return engine.rows(allocate(books, policy, engine, dimensions))
 
 
 def _table(engine: Engine, name: str, rows: Sequence[dict[str, Any]]) -> ir.Table:
