@@ -10,8 +10,10 @@ import duckdb
 from costlens.errors import CostLensError
 from costlens_dashboard.access import LOCAL, Reader
 from costlens_dashboard.books import Books, Desk, open_books
-from costlens_dashboard.state import usual_view
+from costlens_dashboard.state import presets, usual_view
 from costlens_dashboard.views import assets, overview, pools, queries, teams, unattributed, waste
+
+_PAUSE_SECONDS = 4.0
 
 
 def keep_warm(stop: threading.Event, ready: threading.Event, seconds: float = 20.0) -> None:
@@ -39,6 +41,9 @@ def _prepare(books: Books, stop: threading.Event, ready: threading.Event) -> Non
         if stop.is_set():
             return
     ready.set()
+    # Who opens the first page at once has both cores for it.
+    if stop.wait(_PAUSE_SECONDS):
+        return
     for _ in _others(desk):
         if stop.is_set():
             return
@@ -74,3 +79,7 @@ def _others(desk: Desk) -> Iterator[None]:
     yield
     teams.frame_of(view)
     teams.months_of(view)
+    yield
+    for period in presets(view):
+        overview.answers(period, overview.BY[0])
+        yield

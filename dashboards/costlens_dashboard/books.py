@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 #: What the answers that are kept may weigh together.
 KEPT_BYTES = 96_000_000
-#: Questions answered at once: each has an engine with a memory limit of its own.
+#: Questions answered at once: they share the memory that DuckDB may take.
 AT_ONCE = 2
 CONFIG_VARIABLE = "COSTLENS_CONFIG"
 
@@ -71,10 +72,24 @@ class Books:
     ledger: Ledger
     kept: Kept = field(default_factory=Kept)
     room: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
+    _opening: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def cube(self) -> Cube:
         return Cube(self.ledger)
+
+    @contextmanager
+    def asking(self) -> Iterator[Engine]:
+        """Give an engine for one question, once there is room: beside the one that all share, to open one of its own takes longer."""
+        with self.room:
+            with self._opening:
+                mine = Engine(beside=self._engine)
+            with mine:
+                yield mine
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(memory=MEMORY)
 
     @property
     def settings(self) -> Settings:
@@ -152,7 +167,7 @@ class Desk:
 
     def _frame(self, key: Hashable, run: Callable[[Engine], ir.Table]) -> pd.DataFrame:
         def make() -> pd.DataFrame:
-            with self.books.room, Engine(memory=MEMORY) as engine:
+            with self.books.asking() as engine:
                 return _frame(engine.arrow(run(engine)))
 
         found: pd.DataFrame = self.books.kept.get((self.snapshot.id, key), make, _weight)

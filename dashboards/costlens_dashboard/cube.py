@@ -42,9 +42,10 @@ CUBE = Table(
     (),
     is_fact=False,
 )
-MEMORY = "200MB"
-"""What DuckDB may take for one question, and for making one month of the cube."""
+MEMORY = "400MB"
+"""What DuckDB may take for all questions that are answered at once."""
 _MAKING_MEMORY = "300MB"
+"""And for making one month of the cube."""
 _FORMAT = "2"
 _OLD_SECONDS = 24 * 3600
 

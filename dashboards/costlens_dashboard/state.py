@@ -112,6 +112,15 @@ def usual_view(desk: Desk, reader: Reader) -> View | None:
     return View(desk, reader, replace(scope, only=reader.teams), known.complete, known.first, known.teams)
 
 
+def presets(view: View) -> list[View]:
+    """Return a view with all filters but its period, for each period that is counted back from the last complete day."""
+    until = view.complete_until
+    return [
+        replace(view, scope=replace(view.scope, since=until - days, until=until, month=None))
+        for _, days in PRESETS.values()
+    ]
+
+
 def _currencies(desk: Desk, every: Scope) -> tuple[str, ...]:
     """Return the currencies of the newest days, dearest first: whatever the first page reads anyway."""
     recent = replace(every, since=max(every.since, every.until - 28), currency=ANY)

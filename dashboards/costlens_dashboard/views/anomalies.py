@@ -15,12 +15,10 @@ from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.decompose import DRIVERS, MEANINGS, decompose
 from costlens.anomaly.detector import judge
 from costlens.anomaly.so_far import SoFar, so_far
-from costlens.engine import Engine
 from costlens.errors import CostLensError
 from costlens.reading import with_team
 from costlens.settings.anomalies import Settings
 from costlens_dashboard import charts, formats, links
-from costlens_dashboard.cube import MEMORY
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import series
 from costlens_dashboard.scope import Scope
@@ -251,7 +249,7 @@ def _drivers(view: View, one: store.Anomaly) -> tuple[dict[str, float], float, f
     scope = _scope(view, one)
 
     def make() -> tuple[dict[str, float], float, float]:
-        with view.desk.books.room, Engine(memory=MEMORY) as engine:
+        with view.desk.books.asking() as engine:
             rows = with_team(engine, view.desk.table(engine, "daily", scope), view.desk.estate)
             found = engine.rows(series.work(scope.narrow(rows), one.kind, one.key, first, last + 1))
         days = last + 1 - first

@@ -12,11 +12,9 @@ import streamlit as st
 
 from costlens import budgets
 from costlens.anomaly import store
-from costlens.engine import Engine
 from costlens.reconcile import Reconciliation, reconcile
 from costlens.settings.budgets import Settings as Budgets
 from costlens_dashboard import charts, formats, links
-from costlens_dashboard.cube import MEMORY
 from costlens_dashboard.questions import spend
 from costlens_dashboard.scope import Scope, compared
 from costlens_dashboard.state import View, choice
@@ -304,7 +302,7 @@ def balances(desk: Desk, month: str, source: str | None) -> dict[str, Reconcilia
     """Return the reconciliation of a month by currency, kept: it reads all that was metered."""
 
     def make() -> dict[str, Reconciliation]:
-        with desk.books.room, Engine(memory=MEMORY) as engine:
+        with desk.books.asking() as engine:
             return reconcile(desk.ledger, desk.snapshot, engine, month, source)
 
     found: dict[str, Reconciliation] = desk.keep(("reconcile", month, source), make)

@@ -8,10 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from costlens.allocate.configured import policy_from
-from costlens.engine import Engine
 from costlens.statement.books import month_lines
 from costlens_dashboard import charts, formats, links
-from costlens_dashboard.cube import MEMORY
 from costlens_dashboard.frame import nothing
 from costlens_dashboard.questions import spend
 from costlens_dashboard.scope import compared
@@ -108,7 +106,7 @@ def allocated(view: View, month: str) -> Any:
     policy = policy_from(view.desk.books.config)
 
     def make() -> pd.DataFrame:
-        with view.desk.books.room, Engine(memory=MEMORY) as engine:
+        with view.desk.books.asking() as engine:
             lines = month_lines(view.desk.ledger, view.desk.snapshot, engine, month, policy)
         rows = [(line.owner, line.kind, line.currency, line.rule, line.origin_team, float(line.cost)) for line in lines]
         frame = pd.DataFrame(rows, columns=["team", "kind", "currency", "rule", "origin_team", "cost"])
