@@ -1,7 +1,7 @@
 """Speed of `costlens blame`: a repository of SQL files read and opened, and a query traced where eleven near-duplicates stand beside it.
 
-`python bench/tracing.py [--files 3000]` prints a line of JSON; CPU seconds of one process. The files are the statements of
-tests/trace/data and near-duplicates of each that differ in one place.
+`python bench/tracing.py [--files 3000] [--most BYTES]` prints a line of JSON; CPU seconds of one process. The files are the statements
+of tests/trace/data (of at most so many bytes) and near-duplicates of each that differ in one place.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from costlens.trace.store import Store
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-def write(folder: Path, files: int) -> list[str]:
+def write(folder: Path, files: int, most: int) -> list[str]:
     """Write the repository; return the statements that near-duplicates stand beside."""
     rows = [row for row in load("bqetl_assets.jsonl.gz") if not row["jinja"] and row["kind"] != "script"]
+    rows = [row for row in rows if len(row["sql"]) <= most]
     for number in range(files):
         row, copy = rows[number % len(rows)], number // len(rows)
         text = _near(row["sql"], random.Random(f"{row['asset']} {copy}")) if copy else row["sql"]
@@ -51,10 +52,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=3_000)
-    files = parser.parse_args().files
+    parser.add_argument("--most", type=int, default=1_000_000)
+    given = parser.parse_args()
+    files = given.files
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        asked = write(home / "code", files)
+        asked = write(home / "code", files, given.most)
         size = sum(path.stat().st_size for path in (home / "code").rglob("*.sql"))
         store, repository = Store(home / "code.db"), Repository(home / "code", name="code")
         times = []

@@ -16,7 +16,7 @@ from costlens.trace.store import Store, key_of, pack, unpack
 from costlens.trace.units import MIN_TOKENS, Unit, readings, units_of
 
 #: A text is traced by its first so many characters.
-_MAX_TEXT = 200_000
+_MAX_TEXT = 1_000_000
 #: Of a script so many statements, the longest, are looked for.
 _MOST_STATEMENTS = 40
 

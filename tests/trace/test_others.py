@@ -109,6 +109,15 @@ def test_another_table_as_the_last_word_is_another_statement() -> None:
     assert tracer.trace(text + "from acme.stable.pings").verdict == NEAR
 
 
+def test_a_difference_far_behind_is_seen() -> None:
+    columns = ", ".join(f"column_{number} as c_{number}" for number in range(12_000))
+    text = f"create view acme.wide as select {columns} from acme.stable.pings_v1 as p"
+    tracer = Tracer(units_of("wide.sql", text.encode()))
+    assert len(text) > 250_000
+    assert tracer.trace(text).verdict == FOUND
+    assert tracer.trace(text.replace("pings_v1", "pings_v2")).verdict == NEAR
+
+
 def test_what_a_client_sets_before_it_asks_is_no_part_of_the_statement(code: Tracer) -> None:
     trace = code.trace(f"SET @@query_label = 'job:1,team:growth'; USE WAREHOUSE x_large; {STATEMENT}")
     assert (trace.verdict, _path(trace)) == (FOUND, "revenue.sql"), trace.why
