@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 
 from costlens.attribute.known import Known, glob
+from costlens.attribute.people import roles_held
 from costlens.engine import Engine
 from costlens.estates.relations import parts_of
 from costlens.settings.attribution import Settings
@@ -113,6 +115,7 @@ def rest(
         rows = engine.rows(_unattributed(tables))
         sums = engine.rows(charges.group_by("currency").agg(cost=charges.cost.sum()))
         roles = engine.rows(tables["queries"].select("user", "role").distinct())
+        held = roles_held(ledger.table("users", snapshot, engine), engine)
     known = Known(ledger.estate(snapshot), settings)
     groups: dict[tuple[str, str, str], Group] = {}
     for row in rows:
@@ -126,7 +129,8 @@ def rest(
             group.users[row["user"]] += row["queries"]
     found = sorted(groups.values(), key=lambda group: (-group.cost, group.kind, group.name))
     for group in found:
-        group.hint = (worked_for(group, known, roles) if group.kind == "user" else "") or _hint(group, known, rows)
+        told = (worked_for(group, known, roles) or holds(group, known, held)) if group.kind == "user" else ""
+        group.hint = told or _hint(group, known, rows)
     return Rest(tuple(found), {row["currency"]: row["cost"] for row in sums})
 
 
@@ -251,6 +255,21 @@ def worked_for(group: Group, known: Known, roles: Iterable[Mapping[str, Any]]) -
     return (
         "".join(f"also works in role {role} of team {team}" for team, role in teams.items()) if len(teams) == 1 else ""
     )
+
+
+def holds(group: Group, known: Known, held: Mapping[str, Sequence[str]]) -> str:
+    """Say which role that a user holds has a team's name in it, where it is one team's only, and the rule that would tell all who do."""
+    teams = {team.name.lower(): team.name for team in known.estate.teams}
+    named = {
+        role: teams[word]
+        for role in held.get(group.name.lower(), ())
+        for word in re.split(r"[^a-z0-9]+", role.lower())
+        if word in teams
+    }
+    if len(set(named.values())) != 1:
+        return ""
+    role, team = min(named.items())
+    return f"holds role {role}: `granted_role: {role}` under team {team} tells all who do"
 
 
 def _hint(group: Group, known: Known, rows: Iterable[Mapping[str, Any]]) -> str:

@@ -63,6 +63,18 @@ def with_people(estate: Estate, users: ir.Table, engine: Engine) -> Estate:
     return replace(estate, people=tuple(memberships(rules, engine.rows(runs_of(wanted, users)), days)))
 
 
+def roles_held(users: ir.Table, engine: Engine) -> dict[str, list[str]]:
+    """Return, by each name and address of a person in lower case, the roles that it holds by the newest reading of its source."""
+    newest = users.group_by("source").agg(newest=users.day.max())
+    latest = users.join(newest, "source").filter(ibis._.day == ibis._.newest)
+    found: dict[str, list[str]] = {}
+    for (_, user), rows in _by_user(engine.rows(latest.select("source", "user", "field", "value"))).items():
+        roles = sorted(row["value"] for row in rows if row["field"] == "granted_role")
+        for name in {user, *(row["value"] for row in rows if row["field"] == "email")}:
+            found[name.lower()] = roles
+    return found
+
+
 def runs_of(wanted: ir.Table, users: ir.Table) -> ir.Table:
     """Return source, user, field, value with the first and the last day of each run of readings that say it without a gap."""
     read = users.select("source", "day").distinct()

@@ -11,13 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from costlens.attribute.known import Known
+from costlens.attribute.people import roles_held
 from costlens.commands import main
 from costlens.config import load_config
-from costlens.estate import Estate, PrincipalRule
+from costlens.engine import Engine
+from costlens.estate import Estate, PrincipalRule, Team
 from costlens.ledger import Ledger
 from costlens.settings.attribution import Settings
 from costlens.sync import Request, sync
-from costlens.unattributed import Group, script_of, worked_for
+from costlens.unattributed import Group, holds, script_of, worked_for
+from tests.attribute.world import TODAY, facts_of
 
 NOW = datetime(2026, 10, 20, tzinfo=timezone.utc)
 CONFIG = """
@@ -188,3 +191,34 @@ def test_a_user_who_also_works_in_a_role_of_one_team_is_told_so() -> None:
     ]
     told = {name: worked_for(Group("user", name, "USD"), known, roles) for name in ("ANN", "BEN", "EVA")}
     assert told == {"ANN": "also works in role GROWTH_DEV of team growth", "BEN": "", "EVA": ""}
+
+
+def test_a_role_with_a_teams_name_in_it_is_told_with_its_rule_where_it_is_one_teams() -> None:
+    known = Known(Estate(teams=(Team("growth"), Team("finance"))), Settings())
+    held = {
+        "ann": ["ANALYST", "TEAM_GROWTH"],
+        "ben": ["FINANCE_READER", "TEAM_GROWTH"],
+        "eva@acme.example": ["okta-finance"],
+        "kim": ["OUTGROWTH"],
+    }
+    told = {
+        name: holds(Group("user", name, "USD"), known, held) for name in ("ANN", "BEN", "eva@acme.example", "KIM", "X")
+    }
+    assert told == {
+        "ANN": "holds role TEAM_GROWTH: `granted_role: TEAM_GROWTH` under team growth tells all who do",
+        "BEN": "",
+        "eva@acme.example": "holds role okta-finance: `granted_role: okta-finance` under team finance tells all who do",
+        "KIM": "",
+        "X": "",
+    }
+
+
+def test_roles_held_are_those_of_the_newest_reading_by_name_and_address() -> None:
+    rows = [
+        {"day": TODAY - 1, "user": "ANN", "field": "granted_role", "value": "OLD"},
+        {"day": TODAY, "user": "ANN", "field": "granted_role", "value": "TEAM_GROWTH"},
+        {"day": TODAY, "user": "ANN", "field": "email", "value": "Ann@acme.example"},
+    ]
+    with Engine(threads=1) as engine:
+        held = roles_held(facts_of(engine, {"users": rows})["users"], engine)
+    assert held == {"ann": ["TEAM_GROWTH"], "ann@acme.example": ["TEAM_GROWTH"]}
