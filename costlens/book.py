@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -101,10 +100,8 @@ class Books:
         told |= self.shapes.accessed(quiet["accesses"]) & self._all_days()
         reach = self._reach(dirty)
         retold = self._retold(told | self.shapes.followed(told), quiet["sessions"], reach)
-        # Neither needs what the other finds, and half of each is work for one core.
-        with self.engine.aside(lambda engine: self._on(engine)._price(reach)) as priced:
-            retold |= self._attribute(retold)
-        booked.unpriced = priced.result()
+        booked.unpriced = self._price(reach)
+        retold |= self._attribute(retold)
         self._daily(retold)
         booked.days_priced = len(reach.write)
         booked.info = self._info(files, staged)
@@ -128,12 +125,6 @@ class Books:
         """Put into the estate who works for which team by what all warehouses say of their users: one person may work in several."""
         self.estate = with_people(self.estate, self.writer.table("users", self.engine), self.engine)
         self.rules = rules_version(self.estate, self.settings)
-
-    def _on(self, engine: Engine) -> Books:
-        """Return these books on another engine."""
-        other = copy(self)
-        other.engine = engine
-        return other
 
     def _reach(self, dirty: set[int]) -> Closure:
         """Add to the days of changed facts those of changed prices and those that time made final; return what they reach."""
