@@ -180,11 +180,17 @@ def _put(sheet: Worksheet, row: int, place: int, column: Column, value: Value, *
 def _text(sheet: Worksheet, row: int, place: int, value: str) -> Cell:
     """Write a name: a string whatever it begins with, marked so that editing it does not make it a formula."""
     cell: Cell = sheet.cell(row, place)
-    cell.value = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)[:32_000]
+    cell.value = _printable(value)[:32_000]
     cell.data_type = "s"
     if value.startswith(_FORMULA):
         cell.quotePrefix = True
     return cell
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _sheet_name(name: str, taken: set[str]) -> str:

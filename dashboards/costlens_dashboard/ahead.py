@@ -13,7 +13,7 @@ from costlens_dashboard.books import Books, Desk, open_books
 from costlens_dashboard.state import presets, usual_view
 from costlens_dashboard.views import assets, overview, pools, queries, teams, unattributed, waste
 
-_PAUSE_SECONDS = 4.0
+_PAUSE_SECONDS = 2.5
 
 
 def keep_warm(stop: threading.Event, ready: threading.Event, seconds: float = 20.0) -> None:
