@@ -110,8 +110,9 @@ def _touched(
 
 
 def _merged_shapes(engine: Engine, before: ir.Table, after: ir.Table) -> ir.Table:
-    """Keep every shape once seen: its sample is the least query id, whichever pull brought it."""
+    """Keep every shape once seen: its sample is the least query id, of texts told for it the least, whichever pull brought it."""
     keys = ["source", "day", "feed", "shape", "database", "schema"]
     both = ibis.union(before.select(*SHAPES.names), after.select(*SHAPES.names))
-    merged = both.group_by(keys).agg(text=both.text.argmin(both.query_id), query_id=both.query_id.min())
+    first = both.query_id.concat("\n", both.text)
+    merged = both.group_by(keys).agg(text=both.text.argmin(first), query_id=both.query_id.min())
     return engine.materialise(merged.select(*SHAPES.names), "shapes")
