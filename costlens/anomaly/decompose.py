@@ -251,18 +251,20 @@ def _factors(unit: str | None, old: _Sums, now: _Sums) -> dict[str, tuple[float,
         old_amount, new_amount, each, rate = old.bytes, now.bytes, BYTES, BYTE_RATE
     else:
         return {}
-    return {
+    factors = {
         RUNS: (old.queries, now.queries),
         each: (old_amount / old.queries, new_amount / now.queries),
         rate: (float(old.units) / old_amount, float(now.units) / new_amount),
         PRICE: (float(old.cost / old.units), float(now.cost / now.units)),
     }
+    # The quotient of amounts near the ends of what a double holds is zero or infinite, and tells nothing.
+    return factors if all(0 < one < math.inf for pair in factors.values() for one in pair) else {}
 
 
 def _lmdi(old: Decimal, now: Decimal, factors: Mapping[str, tuple[float, float]]) -> dict[str, Decimal]:
     first, last = float(old), float(now)
     mean = first if math.isclose(first, last, rel_tol=1e-12) else (last - first) / math.log(last / first)
-    logs = {name: math.log(then / earlier) for name, (earlier, then) in factors.items()}
+    logs = {name: math.log(then) - math.log(earlier) for name, (earlier, then) in factors.items()}
     return {name: Decimal(mean * log) if abs(log) > _SAME else ZERO for name, log in logs.items()}
 
 

@@ -90,6 +90,14 @@ def test_a_day_against_the_mean_of_many() -> None:
     assert found.drivers == {}
 
 
+def test_amounts_whose_quotient_no_double_holds_add_up_all_the_same() -> None:
+    one = {"category": "query", "unit": "TiB", "units": Decimal("1E-12"), "seconds": 0.0}
+    old = row(**one, cost=Decimal("1E-12"), queries=2.0, bytes=5e-324)
+    now = row(**one, cost=Decimal("3E-12"), queries=1.0, bytes=1.0)
+    found = decompose([old], [now])
+    assert sum(found.drivers.values(), Decimal(0)) == found.change == Decimal("2E-12")
+
+
 def test_two_currencies_are_refused() -> None:
     with pytest.raises(UsageError, match="EUR, USD"):
         decompose([query(1, 1, "1", "1")], [query(1, 1, "1", "1", currency="EUR")])

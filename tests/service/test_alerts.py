@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
@@ -180,7 +180,7 @@ def test_buttons_do_what_they_say_and_only_for_slack(make: Make, slack: Slack) -
         with company.ledger() as ledger:
             until = next(one for one in anomalies(ledger.database) if one.key == "marts/users").snoozed_until
         assert until is not None
-        assert until.date() == date.today() + timedelta(days=7)
+        assert until.date() == datetime.now(timezone.utc).date() + timedelta(days=7)
         assert served.end() == 0
 
 
