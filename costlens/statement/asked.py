@@ -73,6 +73,7 @@ def wanted_currency(config: Config) -> tuple[str | None, tuple[Rate, ...]]:
 
 def printed_statement(config: Config, ledger: Ledger, asked: Asked) -> bytes:
     """Return a statement as it is printed."""
+    FORMS[asked.form].load()
     facts = facts_of(config, ledger, ask(config, asked.month, asked.as_of, asked.policy))
     known = sorted({line.source for line in facts.lines})
     check_team(facts, asked.team, asked.source, known)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from costlens.ledger import closes
@@ -24,6 +26,17 @@ class Form:
     function: str
     suffix: str
     media_type: str
+    has_charts: bool = False
+
+    def load(self) -> None:
+        """Load what writes it, in a thread of its own: it is there when the figures are."""
+        Thread(target=self._load, name="costlens-form").start()
+
+    def _load(self) -> None:
+        with suppress(Exception):  # who writes the statement meets it again, and tells it
+            import_module(self.module)
+            if self.has_charts:
+                import_module("costlens.statement.charts").ready()
 
     def render(self, statement: Statement) -> bytes:
         """Return the statement in this form."""
@@ -39,9 +52,9 @@ FORMS = {
         Form("table", "costlens.statement.text", "as_table", "txt", "text/plain"),
         Form("csv", "costlens.statement.data", "as_csv", "csv", "text/csv"),
         Form("json", "costlens.statement.data", "as_json", "json", "application/json"),
-        Form("html", "costlens.statement.html", "as_html", "html", "text/html"),
+        Form("html", "costlens.statement.html", "as_html", "html", "text/html", has_charts=True),
         Form("xlsx", "costlens.statement.xlsx", "as_xlsx", "xlsx", _SHEET),
-        Form("pdf", "costlens.statement.pdf", "as_pdf", "pdf", "application/pdf"),
+        Form("pdf", "costlens.statement.pdf", "as_pdf", "pdf", "application/pdf", has_charts=True),
     )
 }
 
