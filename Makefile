@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: eval-anomaly docs setup soak demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
+.PHONY: eval-anomaly explore docs setup soak demo test check fix bench bench-dashboard eval test-lowest test-integrations clean
 
 setup: $(INSTALLED)
 
@@ -31,6 +31,9 @@ fix: .venv/.developer
 
 test: check ## the whole suite
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+explore: .venv/.developer ## the properties on examples that are new each time
+	$(BIN)/pytest --numprocesses 2 -m hypothesis --hypothesis-profile explore
 
 test-integrations: .venv/.developer ## with drivers and engines that need an environment of their own
 	$(BIN)/python tests/integrations/run.py

@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# The suite says the same of the same code, on a slow machine too; `make explore` looks for examples that nobody has seen.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=500)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
