@@ -37,7 +37,11 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            ctx.fail(f"no command {args[0]!r}: `costlens --help` lists them")
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            remedy = f"did you mean `{close[0]}`?" if close else "`costlens --help` lists them"
+            ctx.fail(f"no command {args[0]!r}: {remedy}")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; our own errors are one line on stderr, anything else is a bug and keeps its traceback."""

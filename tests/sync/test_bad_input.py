@@ -201,3 +201,10 @@ def test_a_source_that_fails_does_not_stop_the_others(small: Company) -> None:
     small.path.write_text(CONFIG.replace("sources:", broken))
     refused(run(small, "sync"), "lost", "no export folder")
     assert small.sql("select distinct source from charges") == [("prod",)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"), [("repot", "did you mean `report`?"), ("xyz", "`costlens --help` lists them")]
+)
+def test_a_command_that_is_none(typed: str, remedy: str) -> None:
+    refused(CliRunner().invoke(main, [typed]), f"no command {typed!r}: {remedy}", code=2)
