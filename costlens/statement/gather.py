@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from costlens.ledger.closes import Close
 
 #: DuckDB's part of the memory that a statement may take.
-MEMORY = "500MB"
+MEMORY = "700MB"
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
