@@ -20,6 +20,7 @@ from costlens.errors import LedgerError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BUSY_SECONDS = 30
+_SILENT_SECONDS = 15
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -184,7 +185,9 @@ def _parse(url: str) -> URL:
 
 def _create(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        sa.event.listen(engine, "begin", _begin_postgresql)
+        return engine
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,6 +208,13 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("costlens_writes", False)
     connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Have the server end a writer that fell silent: a frozen host would hold its rows, and the lease, for good."""
+    if connection.get_execution_options().get("costlens_writes", False):
+        # For this transaction only: a pooler in between gives the connection to others after it.
+        connection.exec_driver_sql(f"set local idle_in_transaction_session_timeout = '{_SILENT_SECONDS}s'")
 
 
 def _use_wal(engine: Engine) -> None:

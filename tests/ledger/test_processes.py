@@ -18,7 +18,10 @@ import sqlalchemy as sa
 
 from costlens.engine import Engine
 from costlens.ledger import Ledger
+from costlens.ledger.leases import Lease
 from costlens.model import TABLES
+from tests.ledger.conftest import fresh_postgresql
+from tests.ledger.frozen import freeze
 from tests.ledger.worker import AS_OF, put, totals
 
 KILLS = {"sqlite": 28, "postgresql": 16}
@@ -120,6 +123,24 @@ def test_a_run_after_a_kill_gives_the_state_of_a_run_without(
     assert states[0]["charges"]
 
 
+def test_a_host_that_freezes_while_it_writes_does_not_keep_the_lease(
+    postgresql: str, tmp_path: Path, crowd: Crowd
+) -> None:
+    """Its transaction holds the lease's row, and no network tells the server: the server itself has to end it."""
+    place = (str(tmp_path / "lake"), fresh_postgresql(postgresql))
+    result, ready, go = tmp_path / "result", tmp_path / "ready", tmp_path / "go"
+    with Ledger.open(*place) as ledger:
+        process = crowd.start("hold", *place, str(result), str(ready), str(go))
+        wait_for(ready)
+        freeze(process, place[1], tmp_path)
+        with Lease(ledger.database, "other", seconds=30, wait=40) as lease:
+            go.touch()
+            os.kill(process, signal.SIGCONT)
+            assert crowd.wait(process) == 0
+            assert "idle-in-transaction timeout" in result.read_text()
+            lease.check()
+
+
 @pytest.mark.parametrize("step", ["usage", "charges", "commit"])
 def test_a_paused_writer_that_lost_its_lease_is_fenced(
     place: tuple[str, str], tmp_path: Path, crowd: Crowd, engine: Engine, step: str
@@ -128,7 +149,7 @@ def test_a_paused_writer_that_lost_its_lease_is_fenced(
     with Ledger.open(*place, lease_seconds=0.5) as ledger:
         process = crowd.start("pause", *place, str(result), step, str(ready), str(go))
         wait_for(ready)
-        os.kill(process, signal.SIGSTOP)
+        freeze(process, place[1], tmp_path)
         with ledger.write("second", "test") as writer:
             put(writer, 3)
             made = writer.commit(AS_OF)

@@ -25,9 +25,11 @@ import pyarrow as pa
 from ibis import _
 
 from costlens.engine import Engine
-from costlens.errors import LeaseLost, LedgerEmpty
+from costlens.errors import LeaseLost, LedgerEmpty, LedgerError
 from costlens.ledger import Ledger, Snapshot, Writer
+from costlens.ledger.database import Database
 from costlens.ledger.lake import schema
+from costlens.ledger.leases import Lease
 
 AS_OF = datetime(2026, 11, 1, tzinfo=timezone.utc)
 DAYS = range(20_000, 20_010)
@@ -127,13 +129,28 @@ def pause(lake: str, database: str, result: str, step: str, ready: str, go: str)
     Path(result).write_text(outcome)
 
 
+def hold(_: str, database: str, result: str, ready: str, go: str) -> None:
+    """Renew a lease in a transaction, say `ready` before its end and wait there; write down what came of it."""
+    opened = Database(database)
+    try:
+        with Lease(opened, "frozen", seconds=1, wait=0) as lease, opened.write() as connection:
+            lease.confirm(connection)
+            Path(ready).touch()
+            while not Path(go).exists():
+                time.sleep(0.01)
+        outcome = "committed"
+    except LedgerError as error:
+        outcome = f"{type(error).__name__}: {error}"
+    Path(result).write_text(outcome)
+
+
 def open_only(lake: str, database: str, at: float) -> None:
     """Open the ledger at a moment that others chose too."""
     time.sleep(max(0.0, at - time.time()))
     Ledger.open(lake, database).close()
 
 
-ROLES: dict[str, Callable[..., None]] = {"write": write, "read": read, "pause": pause, "open": open_only}
+ROLES: dict[str, Callable[..., None]] = {"write": write, "read": read, "pause": pause, "hold": hold, "open": open_only}
 
 
 def serve() -> None:

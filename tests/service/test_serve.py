@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from costlens.commands import main
+from tests.ledger.frozen import freeze
 from tests.service.conftest import Make
 from tests.service.served import Served
 from tests.sync.conftest import Company
@@ -80,7 +81,7 @@ def test_another_replica_takes_over(make: Make, database: str) -> None:
             assert second.get("/healthz").json()["role"] == "waiting"
             assert second.get("/readyz").status_code == 200
             first.wait("job done", job="sync:prod")
-            first.process.send_signal(signal.SIGSTOP)
+            freeze(first.process.pid, database, company.folder)
             token = second.wait("leading")["token"]
             assert token > first.wait("leading")["token"]
             first.process.send_signal(signal.SIGCONT)
