@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,34 +12,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from playwright.sync_api import ConsoleMessage, Page, Playwright
+from playwright.sync_api import ConsoleMessage, Page, Playwright, expect
+
+from tests.ports import held_port
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
 PROBE = re.compile(r"^http://127\.0\.0\.1:\d+/\w+/_stcore/(health|host-config)$")
+COSTLENS = str(Path(sys.executable).parent / "costlens")
+#: Longest that a busy machine may take for what takes a second.
+PATIENCE = 120
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @contextmanager
 def served(config: Path) -> Iterator[str]:
     """Serve the dashboard on a free port of the loopback; give its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "costlens"), "dashboard", "--config", str(config), "--port", str(port)]
-    log = config.parent / "dashboard.log"
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ}) as server:
-        try:
-            until = time.monotonic() + 60
-            while not _answers(port):
-                assert server.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(30)
+    with held_port() as port:
+        words = ("dashboard", "--config", str(config), "--port", str(port))
+        log = config.parent / "dashboard.log"
+        with log.open("wb") as out, subprocess.Popen([COSTLENS, *words], stdout=out, stderr=out) as server:
+            try:
+                until = time.monotonic() + PATIENCE
+                while not _answers(port):
+                    assert server.poll() is None, log.read_text()
+                    assert time.monotonic() < until, log.read_text()
+                    time.sleep(0.05)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                server.terminate()
+                server.wait(PATIENCE)
 
 
 def _answers(port: int) -> bool:
@@ -65,6 +67,8 @@ class Browser:
             color_scheme="dark" if scheme == "dark" else "light",
             accept_downloads=True,
         )
+        context.set_default_timeout(PATIENCE * 1000)
+        expect.set_options(timeout=PATIENCE * 1000)
         self.page: Page = context.new_page()
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -84,12 +88,15 @@ class Browser:
         self.page.goto(f"{self.base}/{address}")
         return self.settled()
 
-    def settled(self) -> Page:
-        """Wait until the script has run and nothing of before is left."""
-        self.page.wait_for_selector('[data-testid="stMainBlockContainer"] h1', timeout=60_000)
-        self.page.wait_for_selector(IDLE, timeout=60_000)
+    def settled(self, title: str = "") -> Page:
+        """Wait until the script has run and nothing of before is left; `title` is what the page that one came to is called.
+
+        An address changes before the page does: without its title one may take the old page, at rest, for the new one.
+        """
+        expect(self.page.locator('[data-testid="stMainBlockContainer"] h1').first).to_contain_text(title)
+        self.page.wait_for_selector(IDLE)
         waiting = "[data-stale=true], [data-testid=stSkeleton]"
-        self.page.wait_for_function(f"() => !document.querySelector('{waiting}')", timeout=60_000)
+        self.page.wait_for_function(f"() => !document.querySelector('{waiting}')")
         return self.page
 
     def save(self, folder: Path, name: str) -> None:

@@ -42,7 +42,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def run(config: Path, page: str = "overview", **params: str) -> AppTest:
         monkeypatch.setenv("COSTLENS_CONFIG", str(config))
-        app = AppTest.from_function(_script, args=(page,), default_timeout=60)
+        app = AppTest.from_function(_script, args=(page,), default_timeout=120)
         for name, value in params.items():
             app.query_params[name] = value
         return app.run()

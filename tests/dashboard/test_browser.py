@@ -61,13 +61,12 @@ def test_an_asset_is_followed_from_the_overview_to_its_queries(browser: Browser)
     page = browser.open("")
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Assets").click()
     page.wait_for_url(re.compile("/assets"))
-    browser.settled()
+    browser.settled("Assets")
     # The table is drawn on a canvas: its rows are reached as a person does, by the place of the first box.
     grid = page.get_by_test_id("stDataFrame").first
     grid.click(position={"x": 16, "y": 52})
     page.wait_for_url(re.compile("/asset\\?.*asset="))
-    browser.settled()
-    expect(page.locator("h1").first).to_contain_text("growth/daily_active_listeners")
+    browser.settled("growth/daily_active_listeners")
     # The dearest asset is the box's first, and another one next month: the address that a person shares must name it all the same.
     expect(page).to_have_url(re.compile("asset=growth%2Fdaily_active_listeners"))
     expect(page.get_by_text("Shapes and queries behind it")).to_be_visible()
@@ -109,7 +108,7 @@ def test_filters_are_in_the_address_and_an_address_is_a_view(
         expect(again.get_by_role("radio", name="Category")).to_be_checked()
         again.get_by_test_id("stSidebarNav").get_by_role("link", name="Assets").click()
         again.wait_for_url(re.compile("/assets.*team=growth"))
-        other.settled()
+        other.settled("Assets")
         other.is_fine()
     finally:
         other.close()

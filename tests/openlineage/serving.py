@@ -10,11 +10,13 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.ports import held_port
 
 TOKEN = "s3cret-token"
 
@@ -23,9 +25,8 @@ class Server:
     """One process; `kill` sends SIGKILL."""
 
     def __init__(self, spool: Path, *options: str, token: str = TOKEN) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self._held = ExitStack()
+        self.port = self._held.enter_context(held_port())
         self.url = f"http://127.0.0.1:{self.port}/api/v1/lineage"
         command = [sys.executable, "-m", "costlens_openlineage", "--spool", str(spool), "--port", str(self.port)]
         environment = {**os.environ, "COSTLENS_OPENLINEAGE_TOKEN": token}
@@ -43,6 +44,7 @@ class Server:
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self._held.close()
         if self.process.stderr:
             self.process.stderr.close()
 

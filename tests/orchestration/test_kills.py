@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forks import forking
 from tests.orchestration.test_pulls import company_at, log_lines, state_of
 from tests.sync.conftest import Company, small_export
 
-COMMAND = [sys.executable, "-c", "from costlens.commands import main; main()", "sync", "--source", "dbt", "--config"]
+COMMAND = ("sync", "--source", "dbt", "--config")
 RUNS = "select run_id, status, started_at, ended_at from runs order by all"
 TOLD = "select run_id, asset, query_ids from materializations order by all"
 KILLS = 4
@@ -46,22 +43,14 @@ def test_kills(tmp_path: Path, seed: int) -> None:
         "select query_id, ended_at from queries order by md5(query_id) limit 40"
     )
     lines = log_lines(queries)
-    calm = prepared(tmp_path / "calm", export, lines)
-    started = time.monotonic()
-    subprocess.run([*COMMAND, str(calm.path)], check=True, capture_output=True)
-    whole = time.monotonic() - started
-    killed = prepared(tmp_path / "killed", export, lines)
+    calm, killed = (prepared(tmp_path / name, export, lines) for name in ("calm", "killed"))
     chance, ended = random.Random(seed), 0
-    for _ in range(KILLS):
-        process = subprocess.Popen([*COMMAND, str(killed.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            process.communicate(timeout=chance.uniform(0.3, 0.8) * whole)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            ended += 1
-    assert ended, "at least one was killed"
-    with killed.ledger() as ledger:
-        ledger.database.engine.dispose()
-    subprocess.run([*COMMAND, str(killed.path)], check=True, capture_output=True)
+    with forking(tmp_path) as forks:
+        work = forks.start(*COMMAND, str(calm.path)).done()
+        for _ in range(KILLS):
+            ended += forks.start(*COMMAND, str(killed.path)).killed_after(chance.uniform(0.1, 0.9) * work)
+        assert ended, "at least one was killed"
+        with killed.ledger() as ledger:
+            ledger.database.engine.dispose()
+        forks.start(*COMMAND, str(killed.path)).done()
     assert everything(killed) == everything(calm)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from costlens.commands import main
 from tests.ledger.frozen import freeze
+from tests.ports import held_port
 from tests.service.conftest import Make
 from tests.service.served import Served
 from tests.sync.conftest import Company
@@ -132,12 +133,11 @@ def test_a_port_in_use_and_a_source_that_is_none_are_one_line(make: Make) -> Non
 
 
 def test_the_dashboard_runs_beside_it_and_ends_with_it(make: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    company = make(dashboard={"port": port}, schedule={"sync": "never"})
-    with Served(company.path, dashboard=True) as served:
-        child = os.pidfd_open(served.wait("child started", command="dashboard")["pid"])
-        served.end(signal.SIGKILL)
+    with held_port() as port:
+        company = make(dashboard={"port": port}, schedule={"sync": "never"})
+        with Served(company.path, dashboard=True) as served:
+            child = os.pidfd_open(served.wait("child started", command="dashboard")["pid"])
+            served.end(signal.SIGKILL)
     ended, _, _ = select.select([child], [], [], 60)  # a pidfd can be read when its process has ended
     os.close(child)
     assert ended == [child]

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from costlens.errors import LedgerEmpty
+from tests.forks import Forks, Run, forking
 from tests.sync.conftest import Company, unbalanced
 
 KILLS = 8
-COMMAND = [sys.executable, "-c", "from costlens.commands import main; main()", "sync", "--as-of", "2026-11-12"]
+PATIENCE = 120
 
 
-def start(company: Company) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*COMMAND, "--config", str(company.path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forking(tmp_path_factory.mktemp("forks")) as made:
+        yield made
+
+
+def start(forks: Forks, company: Company) -> Run:
+    return forks.start("sync", "--as-of", "2026-11-12", "--config", str(company.path))
 
 
 def restate(company: Company, whole: Path, number: int) -> None:
@@ -46,10 +49,10 @@ class Reader(threading.Thread):
     def __init__(self, company: Company) -> None:
         super().__init__()
         self.company, self.reads, self.snapshots, self.wrong = company, 0, set[int](), list[object]()
-        self.stopped = threading.Event()
+        self.stopped, self._read = threading.Event(), threading.Condition()
 
     def run(self) -> None:
-        while not self.stopped.is_set():
+        while not self.stopped.wait(0.1):  # it leaves some of the machine to those who write
             with self.company.ledger() as ledger:
                 try:
                     snapshot = ledger.snapshot()
@@ -57,36 +60,39 @@ class Reader(threading.Thread):
                     continue
                 self.wrong.extend(ledger.read(lambda newest: unbalanced(ledger, newest)))
                 self.snapshots.add(snapshot.id)
+            with self._read:
                 self.reads += 1
+                self._read.notify_all()
+
+    def look(self) -> None:
+        """Wait for a look that begins after this."""
+        with self._read:
+            wanted = self.reads + 2
+            assert self._read.wait_for(lambda: self.reads >= wanted, PATIENCE), self.reads
 
 
-def test_killed_syncs_never_show_unbalanced_books_and_lose_nothing(company: Company) -> None:
+def test_killed_syncs_never_show_unbalanced_books_and_lose_nothing(company: Company, forks: Forks) -> None:
     dice = random.Random(11)
     whole = company.folder / "whole"
     shutil.copytree(company.folder / "export", whole)
     company.sync()
+    restate(company, whole, KILLS)
+    work = start(forks, company).done()
     reader = Reader(company)
     reader.start()
     killed = 0
     try:
         for number in range(KILLS):
             restate(company, whole, number)
-            process = start(company)
-            # A run takes seconds: some are killed while they pull, some in the middle of a commit, some never.
-            time.sleep(dice.uniform(1.0, 7.0))
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-            process.communicate()
+            # Some are killed while they pull, some while they price, some in the middle of a commit.
+            killed += start(forks, company).killed_after(dice.uniform(0.1, 1.0) * work)
+            reader.look()
     finally:
         reader.stopped.set()
         reader.join()
     assert killed >= KILLS // 2
-    assert reader.reads >= KILLS
     assert reader.wrong == []
-    after = start(company)
-    errors = after.communicate()[1].decode()
-    assert after.returncode == 0, errors
+    start(forks, company).done()
     through_kills = company.charges()
     shutil.rmtree(company.folder / "lake")
     (company.folder / "costlens.db").unlink()
@@ -94,10 +100,9 @@ def test_killed_syncs_never_show_unbalanced_books_and_lose_nothing(company: Comp
     assert company.charges() == through_kills
 
 
-def test_two_syncs_at_once_make_one_ledger(company: Company) -> None:
-    processes = [start(company), start(company)]
-    errors = [process.communicate()[1].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+def test_two_syncs_at_once_make_one_ledger(company: Company, forks: Forks) -> None:
+    for run in [start(forks, company), start(forks, company)]:
+        run.done()
     with company.ledger() as ledger:
         assert unbalanced(ledger, ledger.snapshot()) == []
     together = company.charges()
