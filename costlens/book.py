@@ -79,6 +79,8 @@ class Books:
         self._know_people()
         self.shapes = Shapes(writer, engine, self.source, connector.dialect, Tools(settings.tools))
         self.prices = hashlib.sha256(repr((connector.rates(), connector.billing)).encode()).hexdigest()
+        self._spanned: set[int] = set()
+        self._held_spans: list[tuple[int, int]] = []
 
     def enter(self, staged: Staged, files: dict[str, Any] | None = None) -> Booked:
         """Replace what changed, in the order facts, rates, charges, attributions, daily; nothing counts before the commit.
@@ -247,15 +249,24 @@ class Books:
         return changed
 
     def _closure(self, dirty: set[int]) -> Closure:
+        """Return what dirty days reach. Who touches a day ended on it or later: only days from the first that is reached on are read."""
         if not dirty:
             return Closure(frozenset(), frozenset())
-        around = range(min(dirty) - LONGEST_QUERY_DAYS, max(dirty) + LONGEST_QUERY_DAYS + 1)
-        spans = self.engine.rows(query_spans(self._stored("queries", around)))
-        return closure(
-            dirty,
-            [(span["first_day"], span["last_day"]) for span in spans],
-            calendar=self.connector.billing.calendar,
-        )
+        found, first = Closure(frozenset(dirty), frozenset(dirty)), max(dirty) + 1
+        while (least := min(found.read)) < first:
+            first = least
+            found = closure(dirty, self._spans(first, max(dirty)), calendar=self.connector.billing.calendar)
+        return found
+
+    def _spans(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the spans of the queries that ended from `first` on and may touch `last` or a day that ties to it."""
+        days = range(first, last + LONGEST_QUERY_DAYS + 1)
+        missing = set(days) - self._spanned
+        if missing:
+            rows = self.engine.rows(query_spans(self._stored("queries", missing)))
+            self._held_spans += [(row["first_day"], row["last_day"]) for row in rows]
+            self._spanned |= missing
+        return self._held_spans
 
     def _chunks(self, days: Collection[int]) -> Iterator[list[int]]:
         """Yield runs of days that hold no more queries than one step can take."""

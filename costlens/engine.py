@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import duckdb
 import ibis
 
+from costlens import fields
 from costlens.compiling import compiled
 from costlens.model import Column, Table
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Materialise = Callable[["ir.Table", str], "ir.Table"]
 
 _Made = TypeVar("_Made")
+
+fields.install()
 
 IBIS_TYPES = {
     "text": "string",
@@ -101,6 +104,7 @@ class Engine:
     def __init__(self, *, memory: str | None = None, threads: int | None = None, beside: Engine | None = None) -> None:
         self._spill = None if beside else tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
         self._names = 0
+        self._known_columns: dict[str, set[str]] = {}
         self.connection: duckdb.DuckDBPyConnection = (
             beside.connection.cursor() if beside else duckdb.connect(":memory:")
         )
@@ -207,7 +211,7 @@ class Engine:
         name = self.name(table.name)
         if paths:
             listed = ", ".join(f"'{_literal(path)}'" for path in paths)
-            there = self._columns_of(f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)")
+            there = self._columns_of(listed)
             picked = ", ".join(
                 f"{from_lake(c, _quote(c.name)) if c.name in there else 'null'}::{_pipeline_type(c)} as {_quote(c.name)}"
                 for c in wanted
@@ -219,8 +223,14 @@ class Engine:
         self.connection.execute(f"create temp view {_quote(name)} as {body}")
         return ibis.table(schema_of(wanted), name=name)
 
-    def _columns_of(self, relation: str) -> set[str]:
-        return {row[0] for row in self.connection.execute(f"describe select * from {relation}").fetchall()}
+    def _columns_of(self, listed: str) -> set[str]:
+        """Return the columns of Parquet files: files are written once, so those once looked at are not opened again."""
+        if listed not in self._known_columns:
+            described = self.connection.execute(
+                f"describe select * from read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+            )
+            self._known_columns[listed] = {row[0] for row in described.fetchall()}
+        return self._known_columns[listed]
 
     def arrow(self, expression: ir.Table) -> pa.Table:
         """Run an expression and return all its rows in pipeline types."""

@@ -16,7 +16,19 @@ SOURCES = sorted(
 )
 #: Lower layers first; a module may import from its own layer and from those before it.
 LAYERS = (
-    {"columns", "compiling", "errors", "model", "estate", "tagging", "startup", "rounding", "http_json", "__init__"},
+    {
+        "columns",
+        "compiling",
+        "errors",
+        "fields",
+        "model",
+        "estate",
+        "tagging",
+        "startup",
+        "rounding",
+        "http_json",
+        "__init__",
+    },
     {"engine", "connector", "orchestrator", "marks", "masking"},
     {
         "registry",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,8 @@ _CONFIGURATION: dict[str, str | None] = {
     # With a hundred commits between checkpoints, the default, opening a table takes twice as long.
     "delta.checkpointInterval": "20",
 }
+#: Of how many table versions the files are kept in mind.
+_LISTED = 512
 _FILE = ["path", "partition.source", "partition.day", "num_records"]
 _ARROW = {
     "text": pa.string(),
@@ -91,7 +94,8 @@ class Lake:
         self._uri = str(self.folder) if self.folder else uri.rstrip("/")
         self._options = dict(storage_options or {})
         self._owner = f"costlens ledger {owner}"
-        self.files = lru_cache(maxsize=512)(self._files)
+        self._listed: OrderedDict[tuple[str, int], tuple[File, ...]] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -200,14 +204,27 @@ class Lake:
             for path in before:
                 path.unlink()
 
-    def select(self, name: str, version: int, selection: Selection) -> tuple[File, ...]:
-        """Return the files of a table version that hold the selected partitions."""
-        return tuple(file for file in self.files(name, version) if selection.has(file))
+    def select(
+        self, name: str, version: int, selection: Selection, delta: DeltaTable | None = None
+    ) -> tuple[File, ...]:
+        """Return the files of a table version that hold the selected partitions; `delta` is the table at it, where it is open."""
+        return tuple(file for file in self.files(name, version, delta) if selection.has(file))
 
-    def _files(self, name: str, version: int) -> tuple[File, ...]:
+    def files(self, name: str, version: int, delta: DeltaTable | None = None) -> tuple[File, ...]:
+        """Return the files of a table version; those of the last versions asked for are known."""
+        found = self._listed.get((name, version))
+        if found is None:
+            found = self._files(name, delta or self.open(name, version))
+            with self._lock:
+                self._listed[name, version] = found
+                if len(self._listed) > _LISTED:
+                    self._listed.popitem(last=False)
+        return found
+
+    def _files(self, name: str, delta: DeltaTable) -> tuple[File, ...]:
         with self.errors(name):
             # Without the statistics, of which there are three a column; by a stream, since pa.table loads pandas.
-            found = self.open(name, version).get_add_actions(flatten=True).select(_FILE)
+            found = delta.get_add_actions(flatten=True).select(_FILE)
             rows = pa.RecordBatchReader.from_stream(found).read_all().to_pylist()
         return tuple(
             sorted(

@@ -28,11 +28,20 @@ _DAYS_AT_ONCE = 90
 
 
 def read(
-    lake: Lake, name: str, version: int | None, engine: Engine, selection: Selection, columns: Sequence[str] | None
+    lake: Lake,
+    name: str,
+    version: int | None,
+    engine: Engine,
+    selection: Selection,
+    columns: Sequence[str] | None,
+    delta: DeltaTable | None = None,
 ) -> ir.Table:
-    """Return the selected partitions of a table version as a table of the engine; version None = never written."""
+    """Return the selected partitions of a table version as a table of the engine; version None = never written.
+
+    `delta` is the table at that version, where it is open.
+    """
     table = TABLES[name]
-    files = () if version is None else lake.select(name, version, selection)
+    files = () if version is None else lake.select(name, version, selection, delta)
     if lake.folder is not None or not files:
         paths = [str(Path(lake.uri(name)) / file.path) for file in files]
         try:
@@ -101,7 +110,7 @@ class Replacement:
             for row in written:
                 Path(row[0]).unlink()
             raise ValueError(f"{self.table.name}: a row of {min(stray, key=str)} is outside the partitions to replace")
-        if not written and not lake.select(self.table.name, delta.version(), Selection(self.source, self.days)):
+        if not written and not lake.select(self.table.name, delta.version(), Selection(self.source, self.days), delta):
             return
         with lake.errors(self.table.name):
             _settle(row[0] for row in written)

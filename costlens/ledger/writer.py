@@ -112,11 +112,13 @@ class Writer:
     ) -> ir.Table:
         """Return a table as this writer has it now, before it is committed; parameters as in `Ledger.table`."""
         selection = select(source, days, since, until)
-        return read(self._lake, name, self._tables[name].version(), engine, selection, columns)
+        delta = self._tables[name]
+        return read(self._lake, name, delta.version(), engine, selection, columns, delta)
 
     def days(self, name: str, source: str) -> set[int]:
         """Return the days on which a source has rows in a table, as this writer has it now; no file is opened."""
-        files = self._lake.select(name, self._tables[name].version(), select(source, None, None, None))
+        delta = self._tables[name]
+        files = self._lake.select(name, delta.version(), select(source, None, None, None), delta)
         return {file.day for file in files}
 
     def commit(
