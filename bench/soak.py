@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -31,7 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import costlens_sample  # noqa: E402
-from costlens.ledger import Ledger  # noqa: E402
+from costlens.alerts.message import Message  # noqa: E402
+from costlens.ledger import Ledger, outbox  # noqa: E402
+from costlens.ledger.outbox import Alert, News, alert_id  # noqa: E402
 from costlens.reading import run_sql  # noqa: E402
 from costlens_snowflake import Snowflake  # noqa: E402
 from tests.alerts.slack import TOKEN, Fault, Slack  # noqa: E402
@@ -43,10 +46,13 @@ CHARGES = """
     select source, day, hour, category, cause, pool_id, query_id, object_id, service, unit, units, cost, currency, status, method
     from charges order by all
 """
-#: The budgets alone make so many.
+#: With each kill so many messages are put into the outbox: budgets and digests come when there is money of this year, not on the first of January.
+TOLD_EACH_KILL = 7
 LEAST_MESSAGES = 20
-#: Between these two thirds of the calm, the median may differ by so much.
-GROWTH = 1.15
+#: Between these two thirds of the calm, the median may differ by so much; a calm shorter than so many seconds is a service that is still warming up.
+GROWTH, CALM_SECONDS = 1.15, 120
+#: Longest that is waited for what is to come: a machine that does much else takes its time, a service that hangs never comes.
+PATIENCE = 600
 
 
 @dataclass
@@ -57,6 +63,10 @@ class Plan:
     days: int
     step_hours: int
     replicas: int
+    kills: int = 3
+    """So many at least, however long they take."""
+    kill_seconds: tuple[float, float] = (2, 12)
+    """A replica is killed so long after it listens."""
     seed: int = 7
 
 
@@ -133,9 +143,11 @@ class Replica:
     def __init__(self, config: Path, number: int) -> None:
         self._log = config.parent / f"serve-{number}.log"
         self._config = config
+        self._starts = 0
         self.start()
 
     def start(self) -> None:
+        self._starts += 1
         with self._log.open("ab") as log:
             words = [
                 sys.executable,
@@ -157,6 +169,10 @@ class Replica:
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
+
+    def listens(self) -> bool:
+        """Tell whether it has come up since it was started last; one that is killed before never does."""
+        return len([line for line in self.lines() if line["event"] == "listening"]) >= self._starts
 
     def lines(self) -> list[dict[str, Any]]:
         text = self._log.read_text(encoding="utf-8", errors="replace")
@@ -187,9 +203,11 @@ def soak(folder: Path, plan: Plan) -> Found:
         warehouse.start()
         replicas = [Replica(config, number) for number in range(plan.replicas)]
         began = time.monotonic()
-        while time.monotonic() - began < rough:
-            time.sleep(dice.uniform(2, 12))
+        while found.kills < plan.kills or time.monotonic() - began < rough:
             replica = dice.choice(replicas)
+            _until(replica.listens)
+            _tell(folder, found.kills)
+            time.sleep(dice.uniform(*plan.kill_seconds))
             replica.kill()
             found.kills += 1
             slack.faults.extend(_faults(dice))
@@ -197,10 +215,12 @@ def soak(folder: Path, plan: Plan) -> Found:
         for replica in replicas[1:]:
             replica.end()
         _calm(replicas[0], began + plan.seconds, warehouse, found)
+        if not _until(lambda: _is_told(folder)):
+            found.wrong.append("the outbox still held messages after ten minutes")
         if replicas[0].end() != 0:
             found.wrong.append("the service did not end in order")
         found.files = warehouse.files
-        _compare(folder, config, replicas, slack, found)
+        _compare(folder, config, plan, replicas, slack, found)
     return found
 
 
@@ -231,7 +251,7 @@ def _config(folder: Path, export: Path, slack: str) -> Path:
         "schedule": {"sync": "every 3s", "maintain": "every 60s", "jitter_seconds": 0, "digest": "every 15s"},
         "service": {"lease_seconds": 5, "retry_seconds": 1, "grace_seconds": 20},
         "budgets": {"limits": budgets},
-        "alerts": {"slack": {"bot_token": TOKEN, "api_url": f"{slack}/api/"}},
+        "alerts": {"slack": {"bot_token": TOKEN, "api_url": f"{slack}/api/"}, "timeout_seconds": 5},
     }
     path = folder / "costlens.yml"
     path.write_text(json.dumps(body))
@@ -249,10 +269,40 @@ def _faults(dice: random.Random) -> list[Fault]:
     return dice.sample(kinds, dice.randint(0, 2))
 
 
+def _until(condition: Callable[[], bool]) -> bool:
+    """Wait for something; tell whether it came."""
+    last = time.monotonic() + PATIENCE
+    while not (found := condition()) and time.monotonic() < last:
+        time.sleep(0.1)
+    return found
+
+
+def _ledger(folder: Path, lake: str = "lake", database: str = "costlens.db") -> Ledger:
+    return Ledger.open(str(folder / lake), f"sqlite:///{folder / database}")
+
+
+def _tell(folder: Path, number: int) -> None:
+    """Put messages into the outbox, for the service to send."""
+    body = Message(f"Round {number} of the soak", "It goes on").as_json()
+    threads = [f"soak:{number}:{one}" for one in range(TOLD_EACH_KILL)]
+    told = [
+        Alert(alert_id(name, "slack", "#data-cost", "told"), name, "slack", "#data-cost", "post", body)
+        for name in threads
+    ]
+    with _ledger(folder) as ledger:
+        outbox.add(ledger.database, News(told), datetime.now(timezone.utc))
+
+
+def _is_told(folder: Path) -> bool:
+    """Tell whether all that is to be told has been sent: also what a killed service was sending."""
+    with _ledger(folder) as ledger:
+        counts = outbox.counts(ledger.database)
+    return not counts.get("pending") and counts.get("sent", 0) >= LEAST_MESSAGES
+
+
 def _calm(replica: Replica, until: float, warehouse: Warehouse, found: Found) -> None:
     """Leave the service alone, read its memory after each sync, wait for it to have read all that there is."""
     seen = len(_syncs(replica))
-    begin = time.monotonic()
     while time.monotonic() < until or warehouse.is_alive():
         time.sleep(1)
         count = len(_syncs(replica))
@@ -261,15 +311,14 @@ def _calm(replica: Replica, until: float, warehouse: Warehouse, found: Found) ->
             found.memory_mb.append(memory)
         seen = count
     last = len(_syncs(replica)) + 2  # one may have begun before the last file was there
-    while len(_syncs(replica)) < last and time.monotonic() - begin < 600:
-        time.sleep(0.5)
+    _until(lambda: len(_syncs(replica)) >= last)
 
 
 def _syncs(replica: Replica) -> list[dict[str, Any]]:
     return [line for line in replica.lines() if line["event"] == "job done" and line["job"] == "sync:prod"]
 
 
-def _compare(folder: Path, config: Path, replicas: list[Replica], slack: Slack, found: Found) -> None:
+def _compare(folder: Path, config: Path, plan: Plan, replicas: list[Replica], slack: Slack, found: Found) -> None:
     found.syncs = sum(len(_syncs(replica)) for replica in replicas)
     body = json.loads(config.read_text())
     for name in ("lake", "database"):
@@ -291,12 +340,12 @@ def _compare(folder: Path, config: Path, replicas: list[Replica], slack: Slack, 
     if slack.refused:
         found.wrong.append(f"Slack refused: {slack.refused[0]}")
     ends = found.as_dict()["memory_mb_first_and_last_third"]
-    if len(found.memory_mb) >= 6 and ends[1] > ends[0] * GROWTH:
+    if plan.seconds * 0.4 >= CALM_SECONDS and len(found.memory_mb) >= 6 and ends[1] > ends[0] * GROWTH:
         found.wrong.append(f"memory grew from {ends[0]} to {ends[1]} MB")
 
 
 def _charges(folder: Path, lake: str, database: str) -> list[str]:
-    with Ledger.open(str(folder / lake), f"sqlite:///{folder / database}") as ledger:
+    with _ledger(folder, lake, database) as ledger:
         frame = run_sql(ledger, ledger.snapshot(), CHARGES)
     return [str(tuple(row)) for row in frame.itertuples(index=False)]
 

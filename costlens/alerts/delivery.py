@@ -27,12 +27,14 @@ GIVE_UP = timedelta(days=7)
 def channels(settings: Settings) -> dict[str, Channel]:
     """Return the configured channels by name."""
     made: list[Channel] = []
+    timeout = settings.timeout_seconds
     if settings.slack is not None:
-        made.append(SlackChannel(settings.slack) if settings.slack.bot_token else SlackWebhook(settings.slack))
+        kind = SlackChannel if settings.slack.bot_token else SlackWebhook
+        made.append(kind(settings.slack, timeout))
     if settings.email is not None:
-        made.append(Mail(settings.email))
+        made.append(Mail(settings.email, timeout))
     if settings.webhook is not None:
-        made.append(WebhookChannel(settings.webhook))
+        made.append(WebhookChannel(settings.webhook, timeout))
     return {channel.name: channel for channel in made}
 
 

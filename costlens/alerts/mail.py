@@ -15,7 +15,6 @@ from costlens.alerts.plots import png
 from costlens.estate import Team
 from costlens.settings.alerts import Email as Settings
 
-TIMEOUT_SECONDS = 30
 _STYLE = "font:15px/1.5 -apple-system,Segoe UI,Helvetica,Arial,sans-serif;color:#2b3440;max-width:720px"
 _CELL = "padding:2px 14px 2px 0;vertical-align:top"
 
@@ -25,8 +24,8 @@ class Mail(Channel):
 
     name: ClassVar[str] = "email"
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, timeout: float) -> None:
+        self._settings, self._timeout = settings, timeout
         self.default = ", ".join(settings.to)
 
     def target(self, team: Team | None) -> str:
@@ -53,10 +52,10 @@ class Mail(Channel):
         settings, context = self._settings, ssl.create_default_context()
         if settings.security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, timeout=TIMEOUT_SECONDS, context=context
+                settings.host, settings.port, timeout=self._timeout, context=context
             )
         else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_SECONDS)
+            server = smtplib.SMTP(settings.host, settings.port, timeout=self._timeout)
         if settings.security == "starttls":
             server.starttls(context=context)
         if settings.user is not None:

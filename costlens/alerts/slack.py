@@ -6,6 +6,7 @@ in the channel before it is sent again; for that the app needs channels:history 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http.client import HTTPException
@@ -22,7 +23,6 @@ from costlens.alerts.plots import png
 from costlens.estate import Team
 from costlens.settings.alerts import Slack as Settings
 
-TIMEOUT_SECONDS = 20
 EVENT = "costlens_alert"
 #: Pages of a channel's history that are looked through for a message of minutes ago.
 PAGES, PAGE = 3, 200
@@ -59,13 +59,13 @@ class SlackChannel(Channel):
 
     name: ClassVar[str] = "slack"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timeout: float) -> None:
         self._settings = settings
         self.default = settings.default_channel
         base = str(settings.api_url).rstrip("/") + "/" if settings.api_url else WebClient.BASE_URL
         token = settings.bot_token.get_secret_value() if settings.bot_token else ""
         # The client's own retries would send a message again whose answer was lost.
-        self._client = WebClient(token=token, timeout=TIMEOUT_SECONDS, retry_handlers=[], base_url=base)
+        self._client = WebClient(token=token, timeout=math.ceil(timeout), retry_handlers=[], base_url=base)
         self._ids: dict[str, str] = {}
 
     def target(self, team: Team | None) -> str:

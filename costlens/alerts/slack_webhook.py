@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http.client import HTTPException
 from typing import ClassVar
 from urllib.error import URLError
@@ -15,8 +16,6 @@ from costlens.alerts.message import Message
 from costlens.estate import Team
 from costlens.settings.alerts import Slack as Settings
 
-TIMEOUT_SECONDS = 20
-
 
 class SlackWebhook(Channel):
     """An incoming webhook; a reply is a message of its own."""
@@ -24,10 +23,10 @@ class SlackWebhook(Channel):
     name: ClassVar[str] = "slack"
     default = "(webhook)"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timeout: float) -> None:
         self._has_buttons = settings.signing_secret is not None
         url = settings.webhook_url.get_secret_value() if settings.webhook_url else ""
-        self._client = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+        self._client = WebhookClient(url, timeout=math.ceil(timeout), retry_handlers=[])
 
     def target(self, team: Team | None) -> str:
         return self.default

@@ -16,7 +16,6 @@ from costlens.alerts.message import Message
 from costlens.estate import Team
 from costlens.settings.alerts import Webhook as Settings
 
-TIMEOUT_SECONDS = 20
 SIGNATURE, KEY = "Costlens-Signature", "Idempotency-Key"
 _NEVER = {400, 405, 413, 415, 422}
 
@@ -32,7 +31,8 @@ class WebhookChannel(Channel):
     name: ClassVar[str] = "webhook"
     default = "(all)"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timeout: float) -> None:
+        self._timeout = timeout
         self._url = settings.url.get_secret_value()
         self._secret = settings.secret.get_secret_value()
         self._opener = build_opener(_Stay())
@@ -51,7 +51,7 @@ class WebhookChannel(Channel):
             SIGNATURE: signature(self._secret, body, int(time.time())),
         }
         try:
-            with self._opener.open(Request(self._url, body.encode(), headers), timeout=TIMEOUT_SECONDS):  # noqa: S310
+            with self._opener.open(Request(self._url, body.encode(), headers), timeout=self._timeout):  # noqa: S310
                 return {"id": first}
         except HTTPError as error:
             with error:

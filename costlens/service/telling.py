@@ -16,7 +16,6 @@ from costlens.alerts.digest import close_news, digest_news
 from costlens.alerts.runaway_news import runaway_news
 from costlens.alerts.series import plot
 from costlens.alerts.service_news import budget_news, job_news
-from costlens.alerts.slack import TIMEOUT_SECONDS
 from costlens.anomaly import watch
 from costlens.budgets import budget_states
 from costlens.engine import Engine
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
 
 
 DAY = timedelta(days=1)
-#: Longest that a single call to a channel is under way.
-CALL = timedelta(seconds=TIMEOUT_SECONDS + 5)
+#: A single call to a channel is under way for its timeout and not much longer.
+MARGIN = timedelta(seconds=5)
 
 
 @dataclass
@@ -115,7 +114,8 @@ class Teller:
 
     def take_over(self) -> None:
         """Take up the alerts that another service was sending when it died."""
-        outbox.release(self.ledger.database, self.clock() + CALL)
+        call = timedelta(seconds=self._settings.timeout_seconds) + MARGIN
+        outbox.release(self.ledger.database, self.clock() + call)
 
     def deliver(self) -> str:
         """Send what is due."""

@@ -120,5 +120,11 @@ class Settings(BaseModel):
         gt=1,
         description="Or so many times what its shape's runs cost (their 95th percentile), from a fifth of that money on.",
     )
+    timeout_seconds: float = Field(
+        default=20,
+        ge=1,
+        le=20,
+        description="How long a channel has to answer. What a dead service was sending is tried again 5 s later than that.",
+    )
     quiet_hours: QuietHours | None = Field(default=None, description="When only critical alerts are sent.")
     mute: list[Mute] = Field(default_factory=list, description="What nobody wants to be told of.")

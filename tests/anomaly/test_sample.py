@@ -18,6 +18,7 @@ from costlens.commands import main
 from costlens.config import load_config
 from costlens.ledger import Ledger
 from costlens.settings.anomalies import Settings
+from tests import shared
 
 AT = datetime(2026, 11, 12, 6, tzinfo=timezone.utc)
 REBUILT = "content/artist_daily_streams"
@@ -31,9 +32,7 @@ def said(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("anomalies") / "demo"
-    said("demo", "--dir", str(folder))
-    return folder / "costlens.yml"
+    return shared.demo(tmp_path_factory)[0]
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
-from costlens.commands import main
+from tests import shared
 
 Open = Callable[..., AppTest]
 
@@ -18,10 +17,7 @@ Open = Callable[..., AppTest]
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the configuration of the sample month, loaded once."""
-    folder = tmp_path_factory.mktemp("demo")
-    done = CliRunner().invoke(main, ["demo", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return folder / "costlens.yml"
+    return shared.demo(tmp_path_factory)[0]
 
 
 def _script(first: str) -> None:

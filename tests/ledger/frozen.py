@@ -31,7 +31,10 @@ def freeze(process: int, database: str, folder: Path) -> None:
 
 
 def _state(thread: Path) -> str:
-    return (thread / "stat").read_text().rpartition(") ")[2][0]
+    try:
+        return (thread / "stat").read_text().rpartition(") ")[2][0]
+    except OSError:  # it has ended since it was listed
+        return ""
 
 
 def _is_locked(file: Path) -> bool:

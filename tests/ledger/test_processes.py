@@ -25,6 +25,8 @@ from tests.ledger.frozen import freeze
 from tests.ledger.worker import AS_OF, put, totals
 
 KILLS = {"sqlite": 28, "postgresql": 16}
+#: A reader looks more often than this, however slow it is.
+READS = 20
 
 
 class Crowd:
@@ -62,7 +64,7 @@ def crowd() -> Iterator[Crowd]:
 
 
 def wait_for(path: Path) -> None:
-    last = time.monotonic() + 30
+    last = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < last, f"{path.name} did not come"
         time.sleep(0.005)
@@ -77,11 +79,13 @@ def test_kills_never_show_unbalanced_books(
         with ledger.write("first", "test") as writer:
             put(writer, 0)
             writer.commit(AS_OF)
-        readers = [crowd.start("read", *place, str(result), str(stop)) for result in results]
+        readers = [crowd.start("read", *place, str(result), str(stop), READS) for result in results]
         orphans: list[bool] = []
         for number in range(KILLS[sa.make_url(place[1]).get_backend_name()]):
-            process = crowd.start("write", *place, 0.3, number * 1000, 1000, str(tmp_path / f"begun{number}"))
             point, longest = [("", 0.25), (".half", 0.04), (".done", 0.25)][number % 3]
+            lingers = 30 if point == ".half" else 0.05
+            begun = str(tmp_path / f"begun{number}")
+            process = crowd.start("write", *place, 0.3, number * 1000, 1000, begun, lingers)
             wait_for(tmp_path / f"begun{number}{point}")
             time.sleep(chance.uniform(0, longest))
             os.kill(process, signal.SIGKILL)
@@ -94,8 +98,8 @@ def test_kills_never_show_unbalanced_books(
         assert [crowd.wait(reader) for reader in readers] == [0, 0]
         found = [json.loads(result.read_text()) for result in results]
         assert [result["unbalanced"] for result in found] == [[], []]
-        assert min(result["reads"] for result in found) > 20
-        assert sum(orphans) > 2, "the kills must have hit writers in the middle"
+        assert min(result["reads"] for result in found) > READS
+        assert sum(orphans) >= len(orphans) // 3, "the kills must have hit writers in the middle"
         assert newest.id > 5, "and writers must have got somewhere"
         with ledger.write("last", "test") as writer:
             put(writer, 7)

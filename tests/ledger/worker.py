@@ -52,17 +52,17 @@ def schema_of(table: str) -> pa.Schema:
     return schema(TABLES[table])
 
 
-def put(writer: Writer, seed: int, half: Path | None = None) -> None:
+def put(writer: Writer, seed: int, half: Path | None = None, lingers: float = 0) -> None:
     """Replace some days of two tables whose sums must agree: usage in one row a day, charges in eight.
 
-    Between the two it makes the file `half` and lingers, as a real run does for seconds.
+    Between the two it makes the file `half` and lingers for some seconds, as a real run does, or until it is killed there.
     """
     chance = random.Random(seed)
     amounts = {day: Decimal(chance.randrange(8_000)) for day in chance.sample(DAYS, 3)}
     writer.replace("usage", "prod", list(amounts), lines("usage", amounts, 1))
     if half:
         half.touch()
-        time.sleep(0.05)
+        time.sleep(lingers)
     writer.replace("charges", "prod", list(amounts), lines("charges", amounts, 8))
 
 
@@ -75,22 +75,22 @@ def totals(ledger: Ledger, engine: Engine, snapshot: Snapshot) -> tuple[Decimal,
     return found[0], found[1]
 
 
-def write(lake: str, database: str, lease: float, seed: int, times: int, begun: str) -> None:
+def write(lake: str, database: str, lease: float, seed: int, times: int, begun: str, lingers: float = 0.05) -> None:
     """Commit again and again; say when the lease was first held, the first commit half done, and done."""
     with Ledger.open(lake, database, lease_seconds=lease) as ledger:
         for number in range(times):
             with suppress(LeaseLost), ledger.write(f"{seed}-{number}", f"writer {seed}", wait=60) as writer:
                 Path(begun).touch()
-                put(writer, seed + number, Path(f"{begun}.half"))
+                put(writer, seed + number, Path(f"{begun}.half"), lingers)
                 writer.commit(AS_OF)
                 Path(f"{begun}.done").touch()
 
 
-def read(lake: str, database: str, result: str, stop: str) -> None:
-    """Read until told to stop; write down how often, and every pair of sums that did not agree."""
+def read(lake: str, database: str, result: str, stop: str, least: int) -> None:
+    """Read until told to stop, more than so often; write down how often, and every pair of sums that did not agree."""
     count, unbalanced = 0, []
     with Ledger.open(lake, database) as ledger:
-        while not Path(stop).exists():
+        while count <= least or not Path(stop).exists():
             with Engine(memory="200MB", threads=1) as engine:
                 try:
                     usage, charges = ledger.read(partial(totals, ledger, engine))

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from costlens.commands import main
 from costlens.commands.report import BY
+from tests import shared
 
 from .books import ledger_of, line
 
@@ -46,8 +47,7 @@ def refused(*words: str) -> str:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Load the sample month; return its configuration and what `costlens demo` printed."""
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    return folder / "costlens.yml", said("demo", "--dir", str(folder))
+    return shared.demo(tmp_path_factory)
 
 
 def report(demo: tuple[Path, str], *words: str) -> str:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from costlens.commands import main
 from costlens.fixes import fix_of, tool_of
+from tests import shared
 
 MONTH = "2026-10"
 
@@ -25,9 +26,7 @@ def said(*words: str, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("coverage") / "demo"
-    said("demo", "--dir", str(folder))
-    return str(folder / "costlens.yml")
+    return str(shared.demo(tmp_path_factory)[0])
 
 
 @pytest.fixture(scope="module")

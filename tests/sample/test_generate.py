@@ -19,7 +19,7 @@ from costlens_sample.as_of import export_as_of
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("sample")
-    subprocess.run([sys.executable, "-m", "costlens_sample.generate", str(target)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "costlens_sample.generate", str(target)], check=True)
     return target
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from tests.ledger.conftest import fresh_postgresql, postgresql
+from tests.shared import once
 from tests.sync.conftest import CONFIG, Company, small_export
 
 __all__ = ["postgresql"]
@@ -22,18 +25,40 @@ Make = Callable[..., Company]
 @pytest.fixture(scope="session")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day of the sample, exported."""
-    return small_export(tmp_path_factory.mktemp("export") / "export", DAYS)
+    return once(tmp_path_factory, "service-export", lambda folder: small_export(folder, DAYS))
+
+
+def company_of(folder: Path, export: Path, **sections: Any) -> Company:
+    body = yaml.safe_load(CONFIG)
+    body["sources"][0]["export"] = str(export)
+    body["service"] = {"lease_seconds": 3, "grace_seconds": 2, "retry_seconds": 0.2}
+    return Company(folder, json.dumps({**body, **sections}))
 
 
 @pytest.fixture
 def make(tmp_path: Path, export: Path) -> Make:
     """Make the company with sections of the configuration changed."""
+    return partial(company_of, tmp_path, export)
+
+
+@pytest.fixture(scope="session")
+def _synced(tmp_path_factory: pytest.TempPathFactory, export: Path) -> Path:
+    def sync(folder: Path) -> None:
+        folder.mkdir()
+        company_of(folder, export).sync()
+
+    return once(tmp_path_factory, "service-synced", sync)
+
+
+@pytest.fixture
+def make_synced(make: Make, _synced: Path) -> Make:
+    """Make the company with sections changed; its ledger is that of a sync, a copy of the same for all."""
 
     def made(**sections: Any) -> Company:
-        body = yaml.safe_load(CONFIG)
-        body["sources"][0]["export"] = str(export)
-        body["service"] = {"lease_seconds": 3, "grace_seconds": 2, "retry_seconds": 0.2}
-        return Company(tmp_path, json.dumps({**body, **sections}))
+        company = make(**sections)
+        shutil.copytree(_synced / "lake", company.folder / "lake")
+        shutil.copy(_synced / "costlens.db", company.folder / "costlens.db")
+        return company
 
     return made
 

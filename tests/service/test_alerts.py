@@ -43,8 +43,8 @@ def company_of(make: Make, ways: dict[str, Any], **sections: Any) -> Company:
     """Return a company with anomalies of today that nobody was told of."""
     # No pull: what the detector finds is not what is tried here; nor is what is told by the clock, on Mondays at nine.
     schedule = dict.fromkeys(("sync", "maintain", "digest", "close_notice"), "never") | {"detect": "every 5s"}
-    company = make(alerts={**ways, "dashboard_url": "https://costs.example.org"}, schedule=schedule, **sections)
-    company.sync()
+    alerts = {**ways, "dashboard_url": "https://costs.example.org", "timeout_seconds": 5}
+    company = make(alerts=alerts, schedule=schedule, **sections)
     today = datetime.now(timezone.utc)
     days: dict[str, Any] = {"first_day": today.date() - timedelta(days=3), "last_day": today.date() - timedelta(days=1)}
     with company.ledger() as ledger:
@@ -53,8 +53,8 @@ def company_of(make: Make, ways: dict[str, Any], **sections: Any) -> Company:
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["sent, not recorded", "claimed, not sent"])
-def test_killed_between_send_and_record_it_is_seen_once(make: Make, slack: Slack, is_done: bool) -> None:
-    company = company_of(make, by_slack(slack))
+def test_killed_between_send_and_record_it_is_seen_once(make_synced: Make, slack: Slack, is_done: bool) -> None:
+    company = company_of(make_synced, by_slack(slack))
     fault = Fault("chat.postMessage", hold=threading.Event(), drop=True, does=is_done)
     slack.faults.append(fault)
     with Served(company.path) as served:
@@ -101,11 +101,11 @@ class Taking(BaseHTTPRequestHandler):
         pass
 
 
-def test_killed_between_send_and_record_a_webhook_says_the_same_key_again(make: Make) -> None:
+def test_killed_between_send_and_record_a_webhook_says_the_same_key_again(make_synced: Make) -> None:
     with Hook() as hook:
         threading.Thread(target=hook.serve_forever, daemon=True).start()
         told = {"url": f"http://127.0.0.1:{hook.server_address[1]}/hook", "secret": "s3cret"}
-        company = company_of(make, {"webhook": told})
+        company = company_of(make_synced, {"webhook": told})
         with Served(company.path) as served:
             assert hook.reached.wait(90)
             served.end(signal.SIGKILL)
@@ -149,8 +149,8 @@ def press(
     return httpx.post(f"{served.url}/slack/interactions", content=body, headers=headers, timeout=30)
 
 
-def test_buttons_do_what_they_say_and_only_for_slack(make: Make, slack: Slack) -> None:
-    company = company_of(make, by_slack(slack))
+def test_buttons_do_what_they_say_and_only_for_slack(make_synced: Make, slack: Slack) -> None:
+    company = company_of(make_synced, by_slack(slack))
 
     def states() -> dict[str, str]:
         with company.ledger() as ledger:
@@ -192,8 +192,8 @@ LOGIN = {
 }  # fmt: skip
 
 
-def test_only_the_owners_people_press_where_the_dashboard_lists_them(make: Make, slack: Slack) -> None:
-    company = company_of(make, by_slack(slack), dashboard={"login": LOGIN})
+def test_only_the_owners_people_press_where_the_dashboard_lists_them(make_synced: Make, slack: Slack) -> None:
+    company = company_of(make_synced, by_slack(slack), dashboard={"login": LOGIN})
     slack.people |= {
         "U-ada": {"profile": {"email": "Ada@example.org"}},
         "U-bo": {"profile": {"email": "bo@growth.example.org"}},

@@ -67,7 +67,7 @@ def row(query: str, hours: float, **other: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def company(make: Make, export: Path, slack: Slack, tmp_path: Path) -> Company:
+def company(make_synced: Make, export: Path, slack: Slack, tmp_path: Path) -> Company:
     """A company whose export also says what runs now."""
     shutil.copytree(export, tmp_path / "export")
     told = {"slack": {"bot_token": TOKEN, "api_url": f"{slack.url}/api/", "plots": False}}
@@ -75,11 +75,9 @@ def company(make: Make, export: Path, slack: Slack, tmp_path: Path) -> Company:
         "name": "prod",
         "type": "snowflake",
         "export": str(tmp_path / "export"),
-        "rates": {"compute": 3, "currency": "USD"},
+        "rates": {"compute": 2.85, "currency": "USD"},
     }
-    made = make(sources=[source], alerts=told)
-    made.sync()
-    return made
+    return make_synced(sources=[source], alerts=told)
 
 
 def look(company: Company, *rows: dict[str, Any]) -> str:

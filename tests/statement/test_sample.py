@@ -15,13 +15,12 @@ from pypdf import PdfReader
 
 from costlens.commands import main
 from costlens.focus.checking import check_file
+from tests import shared
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    assert CliRunner().invoke(main, ["demo", "--dir", str(folder)]).exit_code == 0
-    return folder
+    return shared.demo(tmp_path_factory)[0].parent
 
 
 def said(demo: Path, *words: str) -> bytes:
