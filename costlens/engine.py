@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -95,13 +95,54 @@ class _TakingTurns:
             self._turn.acquire()
 
 
+class _Ahead:
+    """A connection that runs statements without an answer in a thread of its own while the next expression is made.
+
+    They run one after the other, in the order in which they came. Whatever else is done with the connection waits for them and
+    raises the first error.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection, self._waiting = connection, list[Future[Any]]()
+        self._thread = ThreadPoolExecutor(1, "costlens-ahead")
+
+    def __getattr__(self, name: str) -> Any:
+        self.settle()
+        return getattr(self._connection, name)
+
+    def later(self, statement: str) -> None:
+        self._waiting.append(self._thread.submit(self._connection.execute, statement))
+
+    def settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        wait(waiting)
+        for statement in waiting:
+            statement.result()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        running = [statement for statement in self._waiting if not statement.cancelled()]
+        while wait(running, timeout=0.05).not_done:  # an interrupt between two statements ends none
+            self._connection.interrupt()
+        self._waiting = []
+        self._connection.close()
+
+
 class Engine:
     """One DuckDB connection with a memory limit and a folder to spill to; a context manager.
 
-    An engine `beside` another shares its memory, its threads and its folder, not its tables; it is closed first.
+    An engine `beside` another shares its memory, its threads and its folder, not its tables; it is closed first. One `ahead` makes
+    expressions while it runs those before.
     """
 
-    def __init__(self, *, memory: str | None = None, threads: int | None = None, beside: Engine | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        memory: str | None = None,
+        threads: int | None = None,
+        beside: Engine | None = None,
+        ahead: bool = False,
+    ) -> None:
         self._spill = None if beside else tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
         self._names = 0
         self._known_columns: dict[str, set[str]] = {}
@@ -118,6 +159,8 @@ class Engine:
             self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
         if threads:
             self.connection.execute(f"set threads = {threads}")
+        if ahead:
+            self.connection = cast("duckdb.DuckDBPyConnection", _Ahead(self.connection))
 
     def __enter__(self) -> Engine:
         return self
@@ -162,8 +205,13 @@ class Engine:
     def materialise(self, expression: ir.Table, hint: str) -> ir.Table:
         """Run an expression into a temporary table and return that table."""
         name = self.name(hint)
-        self.connection.execute(f"create temp table {_quote(name)} as {self.sql(expression)}")
+        self._run(f"create temp table {_quote(name)} as {self.sql(expression)}")
         return ibis.table(expression.schema(), name=name)
+
+    def _run(self, statement: str) -> None:
+        """Run what has no answer, later where this engine is ahead."""
+        held: object = self.connection
+        held.later(statement) if isinstance(held, _Ahead) else self.connection.execute(statement)
 
     def drop(self, table: ir.Table) -> None:
         """Forget a temporary table or view of this connection."""

@@ -121,7 +121,7 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
         windows = {name: window for name, window in part.windows.items() if name not in lost}
         if number and not windows:
             continue
-        with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine() as engine:
+        with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine(ahead=True) as engine:
             with reader(connector, engine) as (read, problems):
                 staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
                 staged.problems.extend(problems())
