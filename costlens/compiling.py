@@ -15,9 +15,10 @@ import ibis.expr.operations as ops
 import sqlglot as sg
 import sqlglot.expressions as sge
 from ibis.backends.sql import rewrites
-from ibis.backends.sql.compilers.duckdb import compiler
 from ibis.common.graph import Node
 from ibis.common.patterns import NoMatch, Pattern
+
+from costlens.compilers import compiler
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -18,6 +18,7 @@ SOURCES = sorted(
 LAYERS = (
     {
         "columns",
+        "compilers",
         "compiling",
         "errors",
         "fields",
