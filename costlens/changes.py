@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Stored = Callable[[str, "Collection[int] | None"], "ir.Table"]
 
 
+_BOTH_WAYS = (("old", "new"), ("new", "old"))
+
+
 @dataclass
 class Change:
     """What changed in one fact table: `days` to be written anew with `rows`, `dirty` days whose money may change."""
@@ -85,28 +88,31 @@ def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[in
     return {day: (count, digest) for day, count, digest in found}
 
 
-def _differing(table: Table, before: ir.Table, after: ir.Table, days: set[int], *, is_new: bool) -> ir.Table:
-    """Return the rows of `days` that are in one of the two only; where there were none before, all rows."""
-    old, new = (rows.filter(rows.day.isin(sorted(days))).select(*table.names) for rows in (before, after))
-    return new if is_new else ibis.union(old.difference(new), new.difference(old))
-
-
 def _touched(
     engine: Engine, table: Table, before: ir.Table, after: ir.Table, days: set[int], *, is_new: bool
 ) -> set[int]:
     """Return the days that the differing rows of `days` touch: a query every day it ran on, other facts their own."""
     if table.name not in {"queries", "query_usage"}:
         return days
-    differing = _differing(table, before, after, days, is_new=is_new)
-    start = ibis.coalesce(differing.started_at, differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
-    end = ibis.coalesce(differing.ended_at, differing.day.cast("int64") * MICROSECONDS_PER_DAY)
-    spans = differing.select(
-        first=(start // MICROSECONDS_PER_DAY).cast("int32"), last=(end // MICROSECONDS_PER_DAY).cast("int32"), day="day"
-    ).distinct()
-    touched: set[int] = set()
-    for span in engine.rows(spans):
-        touched.update(range(span["first"], span["last"] + 1), (span["day"],))
-    return touched
+    old, new = (_spans(engine, table, rows, days) for rows in (before, after))
+    alone = " union all ".join(f"from {one} anti join {other} using (row, first, last)" for one, other in _BOTH_WAYS)
+    spans = engine.connection.execute(
+        f"with old as ({old}), new as ({new}) select distinct first, last, day from ({'from new' if is_new else alone})"
+    ).fetchall()
+    return {day for first, last, own in spans for day in (*range(first, last + 1), own)}
+
+
+def _spans(engine: Engine, table: Table, rows: ir.Table, days: set[int]) -> str:
+    """Return SQL for the digest of each row of `days`, its day, and the first and the last day that it touches."""
+    chosen = rows.filter(rows.day.isin(sorted(days)))
+    midnight = chosen.day.cast("int64") * MICROSECONDS_PER_DAY
+    start = ibis.coalesce(chosen.started_at, chosen.ended_at, midnight)
+    end = ibis.coalesce(chosen.ended_at, midnight)
+    spans = chosen.mutate(touches_first=start // MICROSECONDS_PER_DAY, touches_last=end // MICROSECONDS_PER_DAY)
+    columns = ", ".join(f'"{name}"' for name in table.names)
+    return (
+        f"select hash({columns}) as row, day, touches_first as first, touches_last as last from ({engine.sql(spans)})"
+    )
 
 
 def _merged_shapes(engine: Engine, before: ir.Table, after: ir.Table) -> ir.Table:

@@ -23,9 +23,14 @@ def look(connector: Connector) -> Seen:
         return seen
     for view in connector.views:
         for path in _files(folder, view.name):
-            state = path.stat()
-            seen.setdefault(view.name, {})[path.relative_to(folder).as_posix()] = [state.st_size, state.st_mtime_ns]
+            seen.setdefault(view.name, {})[path.relative_to(folder).as_posix()] = state_of(path)
     return seen
+
+
+def state_of(path: Path) -> list[int]:
+    """Return by what a file is known to be as it was."""
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns]
 
 
 def windows_of(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -23,7 +23,8 @@ from sqlglot import exp
 from costlens.connector import Connector, View
 from costlens.engine import Engine
 from costlens.errors import ConfigError, Problem, SourceError, ViewUnavailable
-from costlens.typed import Problems, casts, check, complete, described, literal, piped, quote, selected, table_of
+from costlens.exported import Seen, state_of
+from costlens.typed import Cast, Problems, casts, check, complete, described, literal, piped, quote, selected, table_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -45,9 +46,9 @@ class _Files:
 
 
 class ExportReader:
-    """Reads the export folder of one source into tables of an engine."""
+    """Reads the export folder of one source into tables of an engine; `known` are the files that were read whole before."""
 
-    def __init__(self, connector: Connector, engine: Engine) -> None:
+    def __init__(self, connector: Connector, engine: Engine, known: Seen | None = None) -> None:
         self._connector = connector
         self._engine = engine
         self._source = connector.settings.name
@@ -57,6 +58,7 @@ class ExportReader:
         if folder is None or not folder.is_dir():
             raise SourceError(f"{self._source}: there is no export folder {folder}; set `export:` to one")
         self._folder = folder
+        self._known = known or {}
         self._timezone = _zone(self._source, connector.settings.timezone)
 
     def rows(self, view: View, since: datetime, until: datetime) -> ir.Table:
@@ -106,12 +108,27 @@ class ExportReader:
                     f"{self._source}: {where} has no column of {view.name}; "
                     "its columns must have the vendor's names (a CSV file's in its first line)"
                 )
-            deep = sum(path.stat().st_size for path in files.paths) <= DEEP_CHECK_BYTES
-            check(self._engine, view, relation, made, self._problems, where, deep=deep)
+            fresh = [path for path in files.paths if not self._is_known(view, path)]
+            deep = sum(path.stat().st_size for path in fresh) <= DEEP_CHECK_BYTES
+            is_all = len(fresh) == len(files.paths)
+            check(self._engine, view, relation, made, self._problems, where, deep=deep and is_all)
+            if deep and fresh and not is_all:
+                self._touch(replace(files, paths=tuple(fresh)), made)
         except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
             reason = f"{_culprit(files, error)} cannot be read ({_kind_of(error)})"
             raise SourceError(f"{self._source}: {reason}; export it again") from None
         return f"select {selected(made)} from {relation}"
+
+    def _is_known(self, view: View, path: Path) -> bool:
+        name = path.relative_to(self._folder).as_posix()
+        return self._known.get(view.name, {}).get(name) == state_of(path)
+
+    def _touch(self, files: _Files, made: Sequence[Cast]) -> None:
+        """Read every value of some files, so that a damaged one shows."""
+        relation = _relation(files, self._engine.connection)
+        there = {quote(name) for name in described(self._engine.connection, relation)}
+        counts = ", ".join(f"count({cast.raw})" for cast in made if cast.found and cast.raw in there)
+        self._engine.connection.execute(f"select {counts or 'count(*)'} from {relation}").fetchall()
 
     def _find(self, view: View) -> list[_Files]:
         groups = []

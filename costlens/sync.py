@@ -114,6 +114,7 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
     code = code_of(config.base, config.section(CodeSettings))
     seen = exported.look(connector)
     lost: set[str] = set()  # views that could not be read: their older days wait too, or nobody would know of the newer
+    known = {} if request.repair else _exports(ledger, connector.settings.name)
     plan = _plan(ledger, connector, request, seen)
     for number, part in enumerate(plan):
         if number and stop():
@@ -122,7 +123,7 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
         if number and not windows:
             continue
         with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine(ahead=True) as engine:
-            with reader(connector, engine) as (read, problems):
+            with reader(connector, engine, known) as (read, problems):
                 staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
                 staged.problems.extend(problems())
             cursors = _cursors(ledger, staged, part)
@@ -187,10 +188,15 @@ def _exports(ledger: Ledger, source: str) -> exported.Seen:
 
 
 @contextmanager
-def reader(connector: Connector, engine: Engine) -> Iterator[tuple[Read, Callable[[], list[Problem]]]]:
-    """Open a source, live or exported; yields how its views are read and what could not be."""
+def reader(
+    connector: Connector, engine: Engine, known: exported.Seen | None = None
+) -> Iterator[tuple[Read, Callable[[], list[Problem]]]]:
+    """Open a source, live or exported; yields how its views are read and what could not be.
+
+    `known` are files of an export that were read whole before: whether they are damaged is not asked again.
+    """
     if connector.settings.export is not None:
-        export = ExportReader(connector, engine)
+        export = ExportReader(connector, engine, known)
         yield lambda view, since, until: [export.rows(view, since, until)], export.problems
         return
     found = Problems(connector.settings.name)

@@ -18,6 +18,7 @@ import pytest
 from costlens.connector import Billing, Connector, Facts, Reader, SourceSettings, View, ViewColumn
 from costlens.engine import Engine
 from costlens.errors import ConfigError, SourceError, ViewUnavailable
+from costlens.exported import Seen, state_of
 from costlens.exports import ExportReader
 from costlens.typed import Problems, typed
 
@@ -71,8 +72,8 @@ class Plain(Connector):
         return f"select {names} from plain.usage.{view.name}{window}"
 
 
-def reader(engine: Engine, folder: Path, zone: str | None = None) -> ExportReader:
-    return ExportReader(Plain(SourceSettings(name="shop", type="plain", export=folder, timezone=zone)), engine)
+def reader(engine: Engine, folder: Path, zone: str | None = None, known: Seen | None = None) -> ExportReader:
+    return ExportReader(Plain(SourceSettings(name="shop", type="plain", export=folder, timezone=zone)), engine, known)
 
 
 def read(folder: Path, zone: str | None = None, view: View = JOBS) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -380,6 +381,26 @@ def test_damage_is_told_in_one_line(
     assert message.endswith("export it again")
     assert "\n" not in message
     assert "2026-10-05" not in message
+
+
+def test_only_a_file_that_came_since_is_looked_at_value_by_value(tmp_path: Path) -> None:
+    rows = range(20_000)
+    regions = [f"{n:032x}" if n % 7 else None for n in rows]
+    ended = [1_791_201_600] * len(rows)
+    old, new = (
+        parquet(tmp_path, f"jobs/{number}.parquet", region=regions, id=[f"{number}-{n}" for n in rows], ended=ended)
+        for number in (1, 2)
+    )
+    known = {JOBS.name: {"jobs/1.parquet": state_of(old)}}
+    flip(new)
+    with Engine() as engine, pytest.raises(SourceError, match=r"2\.parquet cannot be read \(damaged"):
+        reader(engine, tmp_path, known=known).rows(JOBS, SINCE, UNTIL)
+    known = {JOBS.name: {f"jobs/{path.name}": state_of(path) for path in (old, new)}}
+    with Engine() as engine:
+        reader(engine, tmp_path, known=known).rows(JOBS, SINCE, UNTIL)
+    new.write_bytes(old.read_bytes() + b"longer")
+    with Engine() as engine, pytest.raises(SourceError, match=r"2\.parquet cannot be read"):
+        reader(engine, tmp_path, known=known).rows(JOBS, SINCE, UNTIL)
 
 
 def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
