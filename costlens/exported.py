@@ -50,7 +50,8 @@ def windows_of(
             continue
         is_addition = bool(old) and old.keys() <= new.keys()
         span = _span(view, [folder / name for name in changed]) if folder and is_addition else None
-        windows[view.name] = _clipped(view, span, whole) if span else whole
+        is_new = old.keys().isdisjoint(changed)
+        windows[view.name] = _clipped(view, span, whole, by_hour=is_new and view.pull == "hourly") if span else whole
     return windows
 
 
@@ -87,8 +88,12 @@ def _aware(value: object) -> datetime | None:
     return None
 
 
-def _clipped(view: View, span: tuple[datetime, datetime], whole: Window) -> Window:
-    """Widen a span of the view's time to the facts' time, from a midnight on."""
-    since = span[0].replace(hour=0, minute=0, second=0, microsecond=0)
+def _clipped(view: View, span: tuple[datetime, datetime], whole: Window, *, by_hour: bool) -> Window:
+    """Widen a span of the view's time to the facts' time, from the start of its hour or of its day on.
+
+    A fact of an hourly view is not before its row's time. A file that was there before may have held more of the day than it does now.
+    """
+    since = span[0].replace(minute=0, second=0, microsecond=0)
+    since = since if by_hour else since.replace(hour=0)
     until = min(span[1] + max(view.margin, timedelta(microseconds=1)) + timedelta(days=1), whole.until)
     return Window(since, max(until, since + timedelta(days=1)), is_deep=True)
