@@ -80,6 +80,18 @@ class World:
         for view in self.views:
             self.connection.execute(f"copy {self.show(view, now)} to '{target / view.name}.parquet' (format parquet)")
 
+    def export_part(self, target: Path, number: int, since: datetime, now: datetime) -> None:
+        """Write what each view came to show between two instants as one more file of it; what was restated since is left out."""
+        for view in self.views:
+            part = target / view.name / f"{number}.parquet"
+            part.parent.mkdir(parents=True, exist_ok=True)
+            rows = (
+                f"select * exclude (shown, hidden) from {view.name} where hidden > '2099-01-01' "
+                f"and shown > '{since.isoformat()}' and shown <= '{now.isoformat()}'"
+            )
+            if self.connection.execute(f"from ({rows}) limit 1").fetchone():
+                self.connection.execute(f"copy ({rows}) to '{part}' (format parquet)")
+
     def _fill(self, view: View, since: str, until: str) -> None:
         column, wait = LATENCY.get(view.name, _OTHERS)
         source = folder() / "snowflake" / f"{view.name}.parquet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,18 @@ def test_a_live_account_is_charged_alike_at_every_cadence(
 def test_an_export_is_charged_as_the_live_account(world: World, once: Charges, tmp_path: Path) -> None:
     assert exported(tmp_path / "often", world, LIVE["100 h"]) == once
     assert exported(tmp_path / "once", world, [END]) == once
+
+
+def test_files_that_come_by_the_hour_are_charged_as_one(world: World, once: Charges, tmp_path: Path) -> None:
+    """A new file is read from its first row's hour on: rows before it stay, those that come late are in a file of their own."""
+    instants = [END - timedelta(hours=hours) for hours in (77.5, 76, 74.25, 60, 30, 0)]
+
+    def syncs() -> Iterator[tuple[datetime, Connector]]:
+        for number, (since, now) in enumerate(pairwise([FIRST, *instants])):
+            world.export_part(tmp_path / "export", number, since, now)
+            yield now, Snowflake(SnowflakeSettings(name="prod", type="snowflake", export=tmp_path / "export"))
+
+    assert charges_of(tmp_path / "ledger", syncs()) == once
 
 
 def test_every_hour_of_a_day_charges_as_once(tmp_path: Path) -> None:
