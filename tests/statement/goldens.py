@@ -6,10 +6,13 @@ beside its statements (`sample/facts.json`): they change when a form changes, no
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
+from collections import Counter
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,6 +37,8 @@ from . import company
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLE = GOLDEN / "sample"
 MONTH = "2026-10"
+#: Of so many distinct values of a column all are told.
+FEW = 12
 
 
 def readable(name: str, body: bytes) -> str:
@@ -74,10 +79,40 @@ def sample_facts() -> Facts:
     )
 
 
+def focus_told(body: str) -> str:
+    """Return what a FOCUS file holds, a line for each column and for each service, category, kind and team."""
+    rows = list(csv.DictReader(io.StringIO(body)))
+    told = [f"{len(rows)} rows"]
+    for name in rows[0]:
+        values = sorted({row[name] for row in rows})
+        told.append(f"{name}: {' | '.join(values) if len(values) <= FEW else f'{len(values)} values'}")
+    costs: Counter[tuple[str, ...]] = Counter()
+    sums: dict[tuple[str, ...], Decimal] = {}
+    for row in rows:
+        place = tuple(row[name] for name in ("ServiceName", "ChargeCategory", "x_Kind", "x_Team"))
+        costs[place] += 1
+        sums[place] = sums.get(place, Decimal(0)) + Decimal(row["BilledCost"])
+    told += [f"{' | '.join(place)}: {count} rows, {sums[place]:f}" for place, count in sorted(costs.items())]
+    return "\n".join(told) + "\n"
+
+
+def sample_focus(demo: Path) -> dict[str, str]:
+    """Return the sample month's FOCUS files by the names of their golden files: of a small team whole, of all what it holds."""
+    files = {}
+    for name, words in {"costlens": ["--team", "costlens"], "all": []}.items():
+        asked = ["report", "--config", str(demo / "costlens.yml"), "--month", MONTH, "--format", "focus", *words]
+        done = CliRunner().invoke(main, asked)
+        assert done.exit_code == 0, done.output
+        files[name] = done.stdout_bytes.decode()
+    return {"costlens.focus.csv": files["costlens"], "all.focus.txt": focus_told(files["all"])}
+
+
 def _write_sample_facts() -> None:
     with TemporaryDirectory() as folder:
         demo = Path(folder) / "demo"
         assert CliRunner().invoke(main, ["demo", "--dir", str(demo)]).exit_code == 0
+        for name, focus in sample_focus(demo).items():
+            (SAMPLE / name).write_text(focus, encoding="utf-8", newline="")
         config = open_config(demo / "costlens.yml")
         with open_ledger(config) as ledger:
             facts = facts_of(config, ledger, ask(config, MONTH))

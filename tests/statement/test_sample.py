@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from costlens.commands import main
 from costlens.focus.checking import check_file
 from tests import shared
+from tests.statement.goldens import SAMPLE, sample_focus
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,12 @@ def test_the_sample_month_is_what_was_billed_in_every_form(demo: Path, tmp_path:
     assert check_file(focus).conforms
     costs = [Decimal(row["BilledCost"]) for row in csv.DictReader(io.StringIO(focus.read_text(encoding="utf-8")))]
     assert sum(costs, Decimal(0)).quantize(Decimal("0.01")) == total
+
+
+def test_the_sample_months_focus_files_are_as_they_were(demo: Path) -> None:
+    for name, focus in sample_focus(demo).items():
+        with (SAMPLE / name).open(encoding="utf-8", newline="") as kept:
+            assert focus == kept.read(), f"{name}: see tests/statement/goldens.py"
 
 
 def test_the_sample_month_is_closed_and_verified(demo: Path) -> None:
