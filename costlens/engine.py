@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import duckdb
 import ibis
 
-from costlens import fields
+from costlens import equality, fields
 from costlens.compiling import compiled
 from costlens.model import Column, Table
 
@@ -29,6 +28,7 @@ Materialise = Callable[["ir.Table", str], "ir.Table"]
 
 _Made = TypeVar("_Made")
 
+equality.install()
 fields.install()
 
 IBIS_TYPES = {
@@ -73,26 +73,6 @@ def to_lake(column: Column, name: str) -> str:
     if column.type == "day":
         return f"(date '1970-01-01' + {name}::integer)"
     return f"{name}::{_DUCKDB_LAKE_TYPES[column.type]}"
-
-
-class _TakingTurns:
-    """The connection of one of two threads that make expressions in turn: the other's turn is while it runs a statement.
-
-    Ibis remembers for all threads together which objects it found equal, without a lock.
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, turn: threading.Lock) -> None:
-        self._connection, self._turn = connection, turn
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def execute(self, *statement: Any) -> duckdb.DuckDBPyConnection:
-        self._turn.release()
-        try:
-            return self._connection.execute(*statement)
-        finally:
-            self._turn.acquire()
 
 
 class _Ahead:
@@ -179,19 +159,9 @@ class Engine:
 
         It has an engine with temporary tables of its own, within this one's memory.
         """
-        connection, turn, other = self.connection, threading.Lock(), copy(self)
-
-        def run() -> _Made:
-            with turn:
-                return work(other)
-
-        with connection.cursor() as held, ThreadPoolExecutor(1, "costlens-aside") as pool, turn:
-            self.connection = cast("duckdb.DuckDBPyConnection", _TakingTurns(connection, turn))
-            other.connection = cast("duckdb.DuckDBPyConnection", _TakingTurns(held, turn))
-            try:
-                yield pool.submit(run)
-            finally:
-                self.connection = connection
+        other = copy(self)
+        with self.connection.cursor() as other.connection, ThreadPoolExecutor(1, "costlens-aside") as pool:
+            yield pool.submit(work, other)
 
     def name(self, hint: str) -> str:
         """Return a name that no other table of this connection has."""

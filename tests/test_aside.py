@@ -1,4 +1,4 @@
-"""Two threads on one engine: each its own tables, expressions made in turn, one memory."""
+"""Two threads on one engine: each its own tables, one memory."""
 
 from __future__ import annotations
 
@@ -47,20 +47,3 @@ def test_what_fails_in_the_block_waits_for_what_is_aside() -> None:
             engine.connection.execute("select * from nothing")
         assert done.is_set()
         assert _made(engine, 3) == [3]
-
-
-def test_one_makes_expressions_while_the_other_runs_a_statement_and_never_both() -> None:
-    making: list[str] = []
-
-    def work(engine: Engine, name: str) -> int:
-        for _ in range(30):
-            making.append(name)
-            assert making == [name]
-            making.clear()
-            engine.connection.execute(COUNTED if name == "aside" else "select 1")
-        return len(making)
-
-    with Engine() as engine:
-        with engine.aside(lambda other: work(other, "aside")) as other:
-            work(engine, "block")
-        assert other.result() == 0

@@ -22,6 +22,7 @@ LAYERS = (
         "compiling",
         "errors",
         "fields",
+        "equality",
         "model",
         "estate",
         "tagging",
