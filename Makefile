@@ -30,7 +30,7 @@ fix: .venv/.developer
 	$(BIN)/ruff format .
 
 test: check ## the whole suite
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2
 
 explore: .venv/.developer ## the properties on examples that are new each time
 	$(BIN)/pytest --numprocesses 2 -m hypothesis --hypothesis-profile explore

@@ -184,7 +184,7 @@ class Slack:
     def replies(self, root: Post) -> list[Post]:
         return [post for post in self.posts if post.thread_ts == root.ts and post.channel == root.channel]
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait for people to see something."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), [post.text for post in self.posts]

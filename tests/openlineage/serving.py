@@ -19,6 +19,8 @@ import httpx
 from tests.ports import held_port
 
 TOKEN = "s3cret-token"
+#: Longest that a busy machine may take to answer.
+PATIENCE = 120
 
 
 class Server:
@@ -59,7 +61,7 @@ def served(spool: Path, *options: str, token: str = TOKEN) -> Iterator[Server]:
 
 
 def client(token: str = TOKEN) -> httpx.Client:
-    return httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False)
+    return httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE, trust_env=False)
 
 
 def event(**more: Any) -> dict[str, Any]:

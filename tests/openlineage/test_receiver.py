@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from costlens_openlineage.receiver import routes
 from costlens_openlineage.records import attempt, record_of
 from costlens_openlineage.spool import drop, lines_of, segments
-from tests.openlineage.serving import TOKEN, Server, client, event, served
+from tests.openlineage.serving import PATIENCE, TOKEN, Server, client, event, served
 
 LIMIT = 20_000
 
@@ -167,7 +167,7 @@ def test_packed_garbage_is_refused_and_a_bomb_is_not_unpacked(server: Server) ->
 def test_without_the_token_nothing_is_taken(server: Server, spool: Path, said: str | None) -> None:
     before = stored(spool)
     headers = {b"Authorization": said.encode()} if said is not None else {}
-    answer = httpx.post(server.url, json=event(), headers=headers, trust_env=False)
+    answer = httpx.post(server.url, json=event(), headers=headers, trust_env=False, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.json() == {"error": "the bearer token is missing or wrong"}
     assert stored(spool) == before

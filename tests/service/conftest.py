@@ -32,7 +32,9 @@ def company_of(folder: Path, export: Path, **sections: Any) -> Company:
     body = yaml.safe_load(CONFIG)
     body["sources"][0]["export"] = str(export)
     body["service"] = {"lease_seconds": 3, "grace_seconds": 2, "retry_seconds": 0.2}
-    return Company(folder, json.dumps({**body, **sections}))
+    # A pull waits up to 30 s by chance, and upkeep comes at half past three: neither is what is tried.
+    schedule = {"jitter_seconds": 0, "maintain": "never", **sections.pop("schedule", {})}
+    return Company(folder, json.dumps({**body, "schedule": schedule, **sections}))
 
 
 @pytest.fixture

@@ -75,9 +75,9 @@ class Served:
 
     def get(self, path: str) -> httpx.Response:
         """Ask the service over HTTP."""
-        return httpx.get(self.url + path, timeout=30)
+        return httpx.get(self.url + path, timeout=PATIENCE)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to end and return its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)

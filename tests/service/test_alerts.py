@@ -22,7 +22,7 @@ from costlens.anomaly.store import anomalies
 from tests.alerts.found import found, recorded
 from tests.alerts.slack import TOKEN, Fault, Slack
 from tests.service.conftest import Make
-from tests.service.served import Served
+from tests.service.served import PATIENCE, Served
 from tests.sync.conftest import Company
 
 SECRET = "signing-secret-of-tests"
@@ -42,7 +42,7 @@ def by_slack(slack: Slack) -> dict[str, Any]:
 def company_of(make: Make, ways: dict[str, Any], **sections: Any) -> Company:
     """Return a company with anomalies of today that nobody was told of."""
     # No pull: what the detector finds is not what is tried here; nor is what is told by the clock, on Mondays at nine.
-    schedule = dict.fromkeys(("sync", "maintain", "digest", "close_notice"), "never") | {"detect": "every 5s"}
+    schedule = dict.fromkeys(("sync", "digest", "close_notice"), "never") | {"detect": "every 5s"}
     alerts = {**ways, "dashboard_url": "https://costs.example.org", "timeout_seconds": 5}
     company = make(alerts=alerts, schedule=schedule, **sections)
     today = datetime.now(timezone.utc)
@@ -58,7 +58,7 @@ def test_killed_between_send_and_record_it_is_seen_once(make_synced: Make, slack
     fault = Fault("chat.postMessage", hold=threading.Event(), drop=True, does=is_done)
     slack.faults.append(fault)
     with Served(company.path) as served:
-        assert fault.reached.wait(90)
+        assert fault.reached.wait(PATIENCE)
         served.end(signal.SIGKILL)
     assert fault.hold is not None
     fault.hold.set()
@@ -90,7 +90,7 @@ class Taking(BaseHTTPRequestHandler):
         self.server.got.append((key, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
         if len(self.server.got) == 1:
             self.server.reached.set()
-            self.server.let_go.wait(90)
+            self.server.let_go.wait(PATIENCE)
         if is_again:
             self.server.twice.set()
         with suppress(OSError):  # who asked may have been killed
@@ -107,11 +107,11 @@ def test_killed_between_send_and_record_a_webhook_says_the_same_key_again(make_s
         told = {"url": f"http://127.0.0.1:{hook.server_address[1]}/hook", "secret": "s3cret"}
         company = company_of(make_synced, {"webhook": told})
         with Served(company.path) as served:
-            assert hook.reached.wait(90)
+            assert hook.reached.wait(PATIENCE)
             served.end(signal.SIGKILL)
         hook.let_go.set()
         with Served(company.path) as served:
-            assert hook.twice.wait(90)
+            assert hook.twice.wait(PATIENCE)
             served.wait("job done", job="deliver")
             assert served.end() == 0
         hook.shutdown()
@@ -146,7 +146,7 @@ def press(
     signed = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
     headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={signed}"}
     headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return httpx.post(f"{served.url}/slack/interactions", content=body, headers=headers, timeout=30)
+    return httpx.post(f"{served.url}/slack/interactions", content=body, headers=headers, timeout=PATIENCE)
 
 
 def test_buttons_do_what_they_say_and_only_for_slack(make_synced: Make, slack: Slack) -> None:
@@ -167,7 +167,9 @@ def test_buttons_do_what_they_say_and_only_for_slack(make_synced: Make, slack: S
         assert press(served, thread, "delete").status_code == 200
         assert press(served, thread, "acknowledge", channel="C0000002").status_code == 200
         assert slack.whispers == [("C0000002", "U-ada", "This was not sent to this channel: press where it was.")]
-        assert httpx.post(f"{served.url}/slack/interactions", content=b"x" * 300_000).status_code == 413
+        assert (
+            httpx.post(f"{served.url}/slack/interactions", content=b"x" * 300_000, timeout=PATIENCE).status_code == 413
+        )
         assert set(states().values()) == {"open"}
         assert press(served, thread, "acknowledge").status_code == 200
         assert press(served, thread, "acknowledge").status_code == 200

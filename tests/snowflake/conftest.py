@@ -12,6 +12,7 @@ import pytest
 
 from costlens.connector import View
 from costlens_snowflake.views import VIEWS
+from tests.ports import held_port
 
 if find_spec("fakesnow"):  # not there in the environment of the newer driver
     from fakesnow import server as fakesnow_server  # now: once it ran, the name is its module's
@@ -88,8 +89,12 @@ def account() -> Iterator[dict[str, Any]]:
     """Start the stand-in and return what a source's settings need to reach it."""
     import snowflake.connector
 
-    with fakesnow_server() as given:
-        with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
+    with held_port() as port, fakesnow_server(port=port) as given:
+        # Its one second for an answer is too short on a busy machine.
+        with (
+            snowflake.connector.connect(**{**given, "network_timeout": 120}) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute("create database if not exists snowflake")
             for schema in SCHEMAS:
                 cursor.execute(f"create schema if not exists snowflake.{schema}")

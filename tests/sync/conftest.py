@@ -18,6 +18,7 @@ from costlens.ledger import Ledger
 from costlens.reading import run_sql
 from costlens.sync import Request, Summary, sync
 from costlens_snowflake import Snowflake
+from tests.shared import once
 
 CONFIG = """
 lake: ./lake
@@ -91,9 +92,21 @@ class Company:
 
 
 @pytest.fixture
-def company(tmp_path: Path) -> Company:
+def company(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Company:
     """A company with four days of queries."""
-    small_export(tmp_path / "export")
+    shutil.copytree(once(tmp_path_factory, "sync-export", small_export), tmp_path / "export")
+    return Company(tmp_path)
+
+
+@pytest.fixture
+def synced(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Company:
+    """The same company after a sync, in a copy of its own."""
+
+    def sync_once(folder: Path) -> None:
+        shutil.copytree(once(tmp_path_factory, "sync-export", small_export), folder / "export")
+        Company(folder).sync()
+
+    shutil.copytree(once(tmp_path_factory, "sync-synced", sync_once), tmp_path, dirs_exist_ok=True)
     return Company(tmp_path)
 
 

@@ -71,33 +71,32 @@ class Reader(threading.Thread):
             assert self._read.wait_for(lambda: self.reads >= wanted, PATIENCE), self.reads
 
 
-def test_killed_syncs_never_show_unbalanced_books_and_lose_nothing(company: Company, forks: Forks) -> None:
+def test_killed_syncs_never_show_unbalanced_books_and_lose_nothing(synced: Company, forks: Forks) -> None:
     dice = random.Random(11)
-    whole = company.folder / "whole"
-    shutil.copytree(company.folder / "export", whole)
-    company.sync()
-    restate(company, whole, KILLS)
-    work = start(forks, company).done()
-    reader = Reader(company)
+    whole = synced.folder / "whole"
+    shutil.copytree(synced.folder / "export", whole)
+    restate(synced, whole, KILLS)
+    work = start(forks, synced).done()
+    reader = Reader(synced)
     reader.start()
     killed = 0
     try:
         for number in range(KILLS):
-            restate(company, whole, number)
+            restate(synced, whole, number)
             # Some are killed while they pull, some while they price, some in the middle of a commit.
-            killed += start(forks, company).killed_after(dice.uniform(0.1, 1.0) * work)
+            killed += start(forks, synced).killed_after(dice.uniform(0.1, 1.0) * work)
             reader.look()
     finally:
         reader.stopped.set()
         reader.join()
     assert killed >= KILLS // 2
     assert reader.wrong == []
-    start(forks, company).done()
-    through_kills = company.charges()
-    shutil.rmtree(company.folder / "lake")
-    (company.folder / "costlens.db").unlink()
-    company.sync()
-    assert company.charges() == through_kills
+    start(forks, synced).done()
+    through_kills = synced.charges()
+    shutil.rmtree(synced.folder / "lake")
+    (synced.folder / "costlens.db").unlink()
+    synced.sync()
+    assert synced.charges() == through_kills
 
 
 def test_two_syncs_at_once_make_one_ledger(company: Company, forks: Forks) -> None:

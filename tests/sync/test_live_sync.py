@@ -26,6 +26,7 @@ from costlens_snowflake import Snowflake
 from tests.bigquery.folder import write
 from tests.bigquery.standin import BILLING_TABLE, Standin
 from tests.bigquery.world import ADMIN, PROJECT
+from tests.ports import held_port
 from tests.sync.conftest import Company, small_export, unbalanced
 
 UNTIL = "2026-10-02 06:00"
@@ -70,8 +71,12 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def account(export: Path) -> Iterator[dict[str, Any]]:
     """Start a server that holds the export's views as tables; servers of one process share databases, so in one of its own."""
-    with fakesnow_server() as given:
-        with snowflake.connector.connect(**given) as connection, connection.cursor() as cursor:
+    with held_port() as port, fakesnow_server(port=port) as given:
+        # Its one second for an answer is too short on a busy machine.
+        with (
+            snowflake.connector.connect(**{**given, "network_timeout": 120}) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute("create database if not exists encore")
             for schema in ("account_usage", "organization_usage"):
                 cursor.execute(f"create schema if not exists encore.{schema}")

@@ -24,21 +24,19 @@ def test_every_pool_hour_adds_up_and_a_second_sync_changes_nothing(company: Comp
     assert company.charges() == charges
 
 
-def test_daily_holds_what_the_charges_hold(company: Company) -> None:
-    company.sync()
+def test_daily_holds_what_the_charges_hold(synced: Company) -> None:
     by_day = "select day, currency, sum(cost)::varchar from {} group by all order by all"
-    charged, summed = company.sql(by_day.format("charges")), company.sql(by_day.format("daily"))
+    charged, summed = synced.sql(by_day.format("charges")), synced.sql(by_day.format("daily"))
     assert len(charged) == len(summed)
     for mine, theirs in zip(charged, summed, strict=True):
         assert abs(Decimal(mine[2]) - Decimal(theirs[2])) < Decimal("1e-6")
 
 
-def test_a_restated_hour_prices_its_day_again_and_no_other(company: Company) -> None:
-    company.sync()
+def test_a_restated_hour_prices_its_day_again_and_no_other(synced: Company) -> None:
     before = {
-        row[0]: row[1:] for row in company.sql("select day, sum(cost)::varchar, max(pool) from charges group by day")
+        row[0]: row[1:] for row in synced.sql("select day, sum(cost)::varchar, max(pool) from charges group by day")
     }
-    view = company.folder / "export" / "warehouse_metering_history.parquet"
+    view = synced.folder / "export" / "warehouse_metering_history.parquet"
     other = view.with_name("other.parquet")
     with duckdb.connect() as connection:
         connection.execute(
@@ -46,25 +44,24 @@ def test_a_restated_hour_prices_its_day_again_and_no_other(company: Company) -> 
                 else credits_used_compute end as credits_used_compute) from '{view}') to '{other}'"""
         )
     other.replace(view)
-    done = company.sync()
+    done = synced.sync()
     after = {
-        row[0]: row[1:] for row in company.sql("select day, sum(cost)::varchar, max(pool) from charges group by day")
+        row[0]: row[1:] for row in synced.sql("select day, sum(cost)::varchar, max(pool) from charges group by day")
     }
     assert 1 <= done.days_priced <= 3  # its day, and the days of queries that touch it
     assert before.keys() == after.keys()
-    with company.ledger() as ledger:
+    with synced.ledger() as ledger:
         assert not unbalanced(ledger, ledger.snapshot())
 
 
-def test_rows_that_went_away_go_from_the_ledger(company: Company) -> None:
-    company.sync()
-    view = company.folder / "export" / "query_history.parquet"
-    gone = company.sql("select query_id from queries where day = '2026-10-02' order by query_id limit 1")[0][0]
+def test_rows_that_went_away_go_from_the_ledger(synced: Company) -> None:
+    view = synced.folder / "export" / "query_history.parquet"
+    gone = synced.sql("select query_id from queries where day = '2026-10-02' order by query_id limit 1")[0][0]
     with duckdb.connect() as connection:
         connection.execute(f"copy (select * from '{view}' where query_id != '{gone}') to '{view}.new' (format parquet)")
     shutil.move(f"{view}.new", view)
-    company.sync()
-    assert not company.sql(f"select query_id from queries where query_id = '{gone}'")
+    synced.sync()
+    assert not synced.sql(f"select query_id from queries where query_id = '{gone}'")
 
 
 def test_a_file_that_is_added_is_read_without_reading_all_again(company: Company) -> None:
@@ -125,11 +122,10 @@ def test_a_service_without_a_price_is_told(company: Company) -> None:
     assert {f"no price for {name}" for name in done.unpriced} <= told
 
 
-def test_sql_takes_one_select(company: Company) -> None:
-    company.sync()
+def test_sql_takes_one_select(synced: Company) -> None:
     for wrong in ("drop table charges", "select 1; select 2", "selec 1", "select nothing from charges"):
         with pytest.raises(UsageError) as caught:
-            company.sql(wrong)
+            synced.sql(wrong)
         assert "\n" not in str(caught.value)
 
 
