@@ -36,8 +36,8 @@ def daily(
     a day, with the first of the queries that build it.
     """
     charges = charges.filter(charges.day.isin(list(days)))
-    who = materialise(_who(facts["queries"], attributions), "who")
     asked, rest = charges.filter(charges.query_id.notnull()), charges.filter(charges.query_id.isnull())
+    who = materialise(_who(_met(facts["queries"], asked, days), attributions), "who")
     rows = ibis.union(
         _money(_asked(asked, who)).select(*DAILY.names),
         _money(attributed(rest, attributions)).select(*DAILY.names),
@@ -66,6 +66,12 @@ def owned(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> ir.Ta
     )
     told = (_asked(asked, _who(queries, attributions)), attributed(rest, attributions))
     return ibis.union(*(_money(rows).select(*names) for rows in told))
+
+
+def _met(queries: ir.Table, asked: ir.Table, days: Collection[int]) -> ir.Table:
+    """Return the queries that ended on `days`, and of those beside them the ones that are charged there."""
+    is_here = queries.day.isin(list(days))
+    return ibis.union(queries.filter(is_here), queries.filter(~is_here).semi_join(asked, "query_id"))
 
 
 def _who(queries: ir.Table, attributions: ir.Table) -> ir.Table:

@@ -43,15 +43,19 @@ def windows_of(
     """
     folder = connector.settings.export
     windows: dict[str, Window] = {}
-    for view in connector.views:
-        old, new = before.get(view.name, {}), now.get(view.name, {})
-        changed = [name for name, state in new.items() if old.get(name) != state]
-        if new and not changed and old.keys() <= new.keys():
-            continue
-        is_addition = bool(old) and old.keys() <= new.keys()
-        span = _span(view, [folder / name for name in changed]) if folder and is_addition else None
-        is_new = old.keys().isdisjoint(changed)
-        windows[view.name] = _clipped(view, span, whole, by_hour=is_new and view.pull == "hourly") if span else whole
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        for view in connector.views:
+            old, new = before.get(view.name, {}), now.get(view.name, {})
+            changed = [name for name, state in new.items() if old.get(name) != state]
+            if new and not changed and old.keys() <= new.keys():
+                continue
+            is_addition = bool(old) and old.keys() <= new.keys()
+            span = _span(connection, view, [folder / name for name in changed]) if folder and is_addition else None
+            is_new = old.keys().isdisjoint(changed)
+            windows[view.name] = (
+                _clipped(view, span, whole, by_hour=is_new and view.pull == "hourly") if span else whole
+            )
     return windows
 
 
@@ -61,17 +65,15 @@ def _files(folder: Path, view: str) -> Sequence[Path]:
     return sorted(found)
 
 
-def _span(view: View, paths: Sequence[Path]) -> tuple[datetime, datetime] | None:
+def _span(connection: duckdb.DuckDBPyConnection, view: View, paths: Sequence[Path]) -> tuple[datetime, datetime] | None:
     """Return the least and greatest time in Parquet files, None where they do not say."""
     if any(path.suffix != ".parquet" for path in paths):
         return None
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
     try:
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            row = connection.execute(
-                f"select min({view.time_column}), max({view.time_column}) from read_parquet([{listed}], union_by_name = true)"
-            ).fetchone()
+        row = connection.execute(
+            f"select min({view.time_column}), max({view.time_column}) from read_parquet([{listed}], union_by_name = true)"
+        ).fetchone()
     except duckdb.Error:
         return None  # the reader says what is wrong with the file
     if not row or row[0] is None:
