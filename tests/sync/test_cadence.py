@@ -101,7 +101,7 @@ def test_an_export_is_charged_as_the_live_account(world: World, once: Charges, t
 
 def test_files_that_come_by_the_hour_are_charged_as_one(world: World, once: Charges, tmp_path: Path) -> None:
     """A new file is read from its first row's hour on: rows before it stay, those that come late are in a file of their own."""
-    instants = [END - timedelta(hours=hours) for hours in (77.5, 76, 74.25, 60, 30, 0)]
+    instants = [END - timedelta(hours=hours) for hours in (76, 74.25, 30, 0)]
 
     def syncs() -> Iterator[tuple[datetime, Connector]]:
         for number, (since, now) in enumerate(pairwise([FIRST, *instants])):
