@@ -137,8 +137,9 @@ class Workshop:
         failures = self._quiet_failures[task.name] = self._quiet_failures.get(task.name, 0) + 1
         fields: dict[str, Any] = {} if isinstance(error, CostLensError) else {"places": places(error)}
         level = "error" if is_permanent or fields else "warning"
-        log("job failed", level, job=task.name, permanent=is_permanent, message=message, **fields)
         failures = self._write_failure(task, run, message, is_permanent) or failures
+        # What the log tells of is there for whoever looks then.
+        log("job failed", level, job=task.name, permanent=is_permanent, message=message, **fields)
         retry_at = None if is_permanent else now() + back_off(failures, self._retry)
         return Outcome("failed", message, is_permanent, failures, retry_at, time.monotonic() - clock)
 

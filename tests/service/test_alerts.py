@@ -218,6 +218,7 @@ def test_only_the_owners_people_press_where_the_dashboard_lists_them(make_synced
         assert state() == "open"
         assert [user for _, user, _ in slack.whispers] == ["U-cy", "U-di", "U-ed", "U-nobody"]
         assert "users:read.email" in slack.whispers[2][2]
+        served.wait("press refused", who="@nobody")
         assert len(served.seen("press refused", who="@cy", user="U-cy")) == 1
         slack.faults.append(Fault("users.info", status=500))
         assert press(served, thread, "acknowledge", user="bo").status_code == 503

@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from costlens.commands import main
 from tests.ledger.frozen import freeze
 from tests.ports import held_port
 from tests.service.conftest import Make
-from tests.service.served import Served
+from tests.service.served import PATIENCE, Served
 from tests.sync.conftest import Company
 
 
@@ -35,16 +36,24 @@ def metrics(served: Served) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
+def counted(served: Served, name: str) -> dict[str, float]:
+    """Return the metrics once one is 1: a run is counted just after the log tells of it."""
+    last = time.monotonic() + PATIENCE
+    while (told := metrics(served)).get(name) != 1:
+        assert time.monotonic() < last, told
+        time.sleep(0.05)
+    return told
+
+
 def test_it_pulls_and_says_how_it_is(make: Make) -> None:
     company = make()
     with Served(company.path) as served:
         served.wait("job done", job="sync:prod")
         assert served.get("/healthz").json()["role"] == "leading"
         assert served.get("/readyz").status_code == 200
-        told = metrics(served)
+        told = counted(served, 'costlens_job_seconds_count{job="sync:prod",state="done"}')
         assert told["costlens_leading"] == told["costlens_database_up"] == told["costlens_snapshot"] == 1
         assert told['costlens_job_failures{job="sync:prod"}'] == 0
-        assert told['costlens_job_seconds_count{job="sync:prod",state="done"}'] == 1
         found = status(company)
         assert found["leader"].endswith(f":{served.process.pid}")
         assert found["jobs"]["sync:prod"]["state"] == "done"
