@@ -345,7 +345,7 @@ class Books:
             charges, told = self._stored("charges", chunk), self._stored("attributions", read)
             with self.engine.scratch():
                 calendar = self.connector.billing.calendar
-                rows = daily(facts, charges, told, chunk, calendar, self.engine.materialise)
+                rows = daily(facts, charges, told, chunk, calendar, self.engine)
                 self.writer.replace("daily", self.source, chunk, rows, self.engine)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from costlens.engine import Materialise, schema_of
+from costlens.engine import Engine, schema_of
+from costlens.keys import keyed
 from costlens.model import DAILY
 from costlens.price.times import billing_period
 from costlens.runs import CARRIERS, calls, first_builds, run_of, told_runs
@@ -17,6 +18,36 @@ if TYPE_CHECKING:
 
 SUMS = ("units", "cost", "list_cost", "queries", "runs", "seconds", "bytes", "provisional_cost")
 KEYS = tuple(column.name for column in DAILY.columns if column.name not in SUMS)
+_AMOUNTS = ("units", "cost", "list_cost")
+#: What many queries share, and what many charges of queries share, beside the day.
+_PERSON = (
+    "source",
+    "user",
+    "role",
+    "shape",
+    "pool",
+    "account",
+    "region",
+    "asset",
+    "rule_team",
+    "method",
+    "environment",
+    "purpose",
+)
+_LINE = (
+    "source",
+    "billing_period",
+    "account",
+    "region",
+    "service",
+    "category",
+    "cause",
+    "pool",
+    "object",
+    "currency",
+    "unit",
+    "status",
+)
 
 
 def daily(
@@ -25,7 +56,7 @@ def daily(
     attributions: ir.Table,
     days: Collection[int],
     calendar: str,
-    materialise: Materialise,
+    engine: Engine,
 ) -> ir.Table:
     """Return the DAILY rows of `days`; `calendar` is the zone of the vendor's billing months.
 
@@ -36,12 +67,16 @@ def daily(
     a day, with the first of the queries that build it.
     """
     charges = charges.filter(charges.day.isin(list(days)))
-    asked, rest = charges.filter(charges.query_id.notnull()), charges.filter(charges.query_id.isnull())
-    who = materialise(_who(_met(facts["queries"], asked, days), attributions), "who")
+    rest = engine.materialise(charges.filter(charges.query_id.isnull()), "not_asked")
+    asked, lines = keyed(charges.filter(charges.query_id.notnull()), _LINE, "line", engine)
+    told = _who(_met(facts["queries"], asked, days), attributions)
+    who, people = keyed(told, _PERSON, "person", engine, held=True)
+    paid = engine.materialise(_asked_sums(asked, who), "asked").join(lines, "line")
+    active = _active_sums(_counted(facts, who.filter(who.day.isin(list(days)))), days, calendar)
     rows = ibis.union(
-        _money(_asked(asked, who)).select(*DAILY.names),
+        _money(_by_person(paid, people)).select(*DAILY.names),
         _money(attributed(rest, attributions)).select(*DAILY.names),
-        _activity(_counted(facts, who.filter(who.day.isin(list(days)))), charges, days, calendar).select(*DAILY.names),
+        _activity(active.join(people, "person"), paid, rest).select(*DAILY.names),
     )
     grouped = rows.group_by(list(KEYS)).agg(**{name: rows[name].sum().cast(rows[name].type()) for name in SUMS})
     return grouped.select(*DAILY.names).cast(schema_of(DAILY.columns))
@@ -100,6 +135,21 @@ def _asked(charges: ir.Table, who: ir.Table) -> ir.Table:
         told_method="method",
     )
     return _split(charges.left_join(told, "query_id").drop("query_id_right"))
+
+
+def _asked_sums(charges: ir.Table, who: ir.Table) -> ir.Table:
+    """Return the charges of queries, split over whom their query belongs to, by day, line and person."""
+    told = who.select("query_id", "person", "share")
+    rows = charges.select("query_id", "day", "line", *_AMOUNTS).left_join(told, "query_id").drop("query_id_right")
+    rows = _split(rows)
+    sums = {name: rows[name].sum().cast(rows[name].type()) for name in _AMOUNTS}
+    return rows.group_by("day", "line", "person").agg(**sums)
+
+
+def _by_person(paid: ir.Table, people: ir.Table) -> ir.Table:
+    names = ("user", "role", "shape", "asset", "rule_team", "environment", "purpose")
+    told = people.select("person", *names, told_method="method")
+    return paid.left_join(told, "person").drop("person_right")
 
 
 def attributed(charges: ir.Table, attributions: ir.Table) -> ir.Table:
@@ -172,19 +222,31 @@ def _counted(facts: Mapping[str, ir.Table], who: ir.Table) -> ir.Table:
     return rows.mutate(runs=ibis.ifelse(rows.is_first.fill_null(False), 1, 0).cast("int64"))
 
 
-def _activity(who: ir.Table, charges: ir.Table, days: Collection[int], calendar: str) -> ir.Table:
-    """Count each query once, beside the money of its pool."""
-    own = charges.filter(charges.category == "query")
+def _active_sums(who: ir.Table, days: Collection[int], calendar: str) -> ir.Table:
+    """Count each query once, by day, month and person."""
+    rows = who.mutate(
+        billing_period=billing_period(who.ended_at, days, calendar),
+        queries=who.share,
+        seconds=who.execution_ms.fill_null(0) / 1000.0 * who.share,
+        bytes=who.bytes_scanned.fill_null(0) * who.share,
+    )
+    names = ("queries", "runs", "seconds", "bytes")
+    sums = {name: rows[name].sum().cast(rows[name].type()) for name in names}
+    return rows.group_by("day", "billing_period", "person").agg(**sums)
+
+
+def _activity(active: ir.Table, *charges: ir.Table) -> ir.Table:
+    """Put what queries did beside the money of their pool."""
+    paid = ibis.union(*(rows.select("day", "category", "pool", "service", "unit", "currency") for rows in charges))
+    own = paid.filter(paid.category == "query")
     pools = own.group_by(pool_key=own.pool.fill_null("")).agg(service=own.service.max(), unit=own.unit.max())
-    paid = charges.group_by("day").agg(currency=charges.currency.max())
-    joined = who.left_join(paid, "day").drop("day_right")
+    currencies = paid.group_by("day").agg(currency=paid.currency.max())
+    joined = active.left_join(currencies, "day").drop("day_right")
     joined = joined.left_join(pools, joined.pool.fill_null("") == pools.pool_key).drop("pool_key")
-    share = joined.share
     zero = ibis.literal(0).cast("decimal(38, 12)")
     text = ibis.null("string")
     return joined.mutate(
         category=ibis.literal("query"),
-        billing_period=billing_period(joined.ended_at, days, calendar),
         cause=text,
         object=text,
         status=text,
@@ -192,7 +254,4 @@ def _activity(who: ir.Table, charges: ir.Table, days: Collection[int], calendar:
         cost=zero,
         list_cost=zero,
         provisional_cost=zero,
-        queries=share,
-        seconds=joined.execution_ms.fill_null(0) / 1000.0 * share,
-        bytes=joined.bytes_scanned.fill_null(0) * share,
     )

@@ -49,9 +49,10 @@ def run_of(queries: ir.Table, called: ir.Table | None, told: ir.Table | None) ->
     alone = ibis.coalesce(rows.said, rows.transaction_id.nullif(_NO_TRANSACTION), rows.query_id)
     own = ibis.ifelse(rows.caller.notnull(), rows.said, alone)
     rows = rows.mutate(own=own)
-    callers = rows.select(caller_day="day", caller_id="query_id", caller_run="own").distinct(
-        on=["caller_day", "caller_id"]
-    )
+    called_by = rows.filter(rows.caller.notnull()).select("day", query_id="caller")  # few: most statements nobody calls
+    callers = rows.semi_join(called_by, ["day", "query_id"])
+    callers = callers.select(caller_day="day", caller_id="query_id", caller_run="own")
+    callers = callers.distinct(on=["caller_day", "caller_id"])
     joined = rows.left_join(callers, [rows.day == callers.caller_day, rows.caller == callers.caller_id])
     return joined.mutate(run=ibis.coalesce(joined.own, joined.caller_run, joined.caller))
 

@@ -32,6 +32,7 @@ LAYERS = (
         "__init__",
     },
     {"engine", "connector", "orchestrator", "marks", "masking"},
+    {"keys"},
     {
         "registry",
         "settings",

@@ -63,7 +63,7 @@ def made(
             table(engine, ATTRIBUTIONS, attributions),
             [DAY],
             "UTC",
-            engine.materialise,
+            engine,
         )
         return engine.rows(rows)
 
