@@ -6,14 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.together import Together
 
 # The suite says the same of the same code, on a slow machine too; `make explore` looks for examples that nobody has seen.
-settings.register_profile("suite", derandomize=True, deadline=None)
-settings.register_profile("explore", deadline=None, max_examples=500)
+# Nothing is timed, not even how long it takes to think of an example: a busy machine is no fault.
+UNTIMED = [HealthCheck.too_slow]
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=UNTIMED)
+settings.register_profile("explore", deadline=None, max_examples=500, suppress_health_check=UNTIMED)
 settings.load_profile("suite")
 
 
