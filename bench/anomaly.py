@@ -27,8 +27,8 @@ from costlens.anomaly.detector import judge
 
 EPOCH = date(1970, 1, 1)
 BUDGET = 1.0
-#: Our constants were found on seeds 1 to 121; nothing was looked at on the held-out seed before.
-TUNING_SEED, HELD_OUT_SEED = 1, 5005
+#: Our constants were found on seeds 1 to 501; nothing was looked at on the held-out seed before.
+TUNING_SEED, HELD_OUT_SEED = 1, 8008
 SPREADS = (0.1, 0.15, 0.2, 0.25, 0.3)
 OURS = "CostLens"
 

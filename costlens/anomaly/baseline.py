@@ -21,8 +21,6 @@ TREND_DAYS = 42
 #: How far a series whose trend is not known yet may grow in a day.
 UNKNOWN_TREND = 0.008
 YOUNG = 22
-#: The mean of so many of the largest errors tells how heavy the tails are.
-TAIL_DAYS = 4
 #: Variance of a bounded mean against that of a plain one.
 UNSURE = 1.15
 #: Days that the levels are taken over.
@@ -37,27 +35,32 @@ class Tuning:
     prior_spread: float = 0.222
     prior_days: float = 6.6
     least_spread: float = 0.03
-    z_up: float = 3.89
-    z_few: float = 9.2
-    z_tail: float = 0.741
-    tail_usual: float = 2.2
-    beyond_worst: float = 1.06
-    least_up: float = 0.18
+    z_up: float = 4.4
+    z_few: float = 10.7
+    z_heavy: float = 0.8
+    heavy_from: float = 0.6
+    heavy_most: float = 6.5
+    beyond_worst: float = 0.9
+    least_up: float = 0.196
     drop_share: float = 0.0279
     z_down: float = 7.7
     z_noisy: float = 0.39
-    first_month_end: float = 1.17
-    monthly_turn: float = 0.372
-    monthly_other: float = 0.615
-    sparse_z: float = 2.25
-    sparse_few: float = 8.0
-    sparse_worst: float = 1.29
-    sparse_least: float = 0.43
-    shift_z: float = 2.06
-    pair_z: float = 3.19
-    shift_few: float = 17.7
-    shift_least: float = 0.2
-    shift_own: float = 1.4
+    first_month_end: float = 1.27
+    monthly_turn: float = 0.296
+    monthly_other: float = 1.0
+    monthly_share: float = 1.1
+    monthly_less: float = 0.36
+    z_rest: float = 2.2
+    sparse_rate: float = 4.0
+    sparse_z: float = 2.96
+    sparse_few: float = 4.1
+    sparse_worst: float = 1.54
+    sparse_least: float = 0.37
+    shift_z: float = 2.12
+    pair_z: float = 3.4
+    shift_few: float = 17.5
+    shift_least: float = 0.188
+    shift_own: float = 1.41
     release: float = 0.398
     accept_days: int = 14
     least_days: int = 9
@@ -78,11 +81,10 @@ class Tuning:
 
 @dataclass
 class Noise:
-    """How far usual days stray from what is expected, per series: spread, worst, weight of the tails, and days that tell."""
+    """How far usual days stray from what is expected, per series: spread, worst, and days that tell."""
 
     spread: Floats
     worst: Floats
-    tail: Floats
     counts: Floats
 
 
@@ -109,7 +111,7 @@ class Baseline:
         self.weights = np.ones((n, len(LEVELS))) / len(LEVELS)
         self.memory = np.zeros(n)
         """How much of a day's distance from the month's level is left on the next day."""
-        self.noise = Noise(*(np.full(n, value) for value in (tuning.prior_spread, 0.0, 0.0, 0.0)))
+        self.noise = Noise(*(np.full(n, value) for value in (tuning.prior_spread, 0.0, 0.0)))
 
     def weekday(self, t: int) -> int:
         return (self.first_day + t) % 7
@@ -188,9 +190,8 @@ class Baseline:
         raw = np.nan_to_num(np.sqrt(quantiles.mean(bounded**2)[0])) * learnt
         told = np.log(np.maximum(raw, tuning.least_spread)) * counts + np.log(tuning.prior_spread) * tuning.prior_days
         spread = np.exp(told / (counts + tuning.prior_days))
-        tail = np.nan_to_num(quantiles.top(held, counts, TAIL_DAYS)) / spread
         worst = np.nan_to_num(quantiles.at(held, counts, 1.0))
-        for name, value in zip(("spread", "worst", "tail", "counts"), (spread, worst, tail, counts), strict=True):
+        for name, value in zip(("spread", "worst", "counts"), (spread, worst, counts), strict=True):
             getattr(self.noise, name)[rows] = value
 
     def lift(self, rows: NDArray[np.int64], since: int, until: int, by: Floats) -> None:

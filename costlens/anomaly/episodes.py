@@ -22,6 +22,11 @@ NEAR = 3
 YOUNG_DAYS = 14
 LAG = 14
 EPOCH = date(1970, 1, 1)
+#: A bounded mean of Student's t with 3 degrees, for a scale of 1; what both densities say of a distance of nothing; and no day says more.
+HEAVY_SCALE = 1.3
+LIGHTER = float(np.log(HEAVY_SCALE * 0.36755 / 0.39894))
+HEAVY_MOST = 4.5
+HEAVY_BOUND = 12.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Episodes:
         self.raw = np.full((n, days), np.nan)
         """The same, of young series too."""
         self.noisy = np.zeros(n)
+        self.heavy = np.zeros(n)
+        """How much likelier the usual days so far are with heavy tails than with none, as a logarithm."""
         self.born = np.full(n, days)
         """Column of the first day with cost."""
         self.drifts = np.full((len(WINDOWS), n, days), np.nan)
@@ -101,6 +108,7 @@ class Episodes:
         alarm = np.where(up | drift, 1, np.where(down, -1, 0)).astype(np.int8)
         since = np.where(drift & ~up, began, t).astype(np.int32)
         alarm, since = self._carry(t, alarm, since, away, spread, log - weekly, y, expected, active_day)
+        self._weigh(t, ready & active_day & ~base.is_sparse & ~young & ~in_event & (alarm == 0), spread)
         score = np.where(rare, (base.log(y) - log) / np.maximum(sparse_limit - log, 0.1), away / limit)
         high = np.where(rare, base.amount(sparse_limit), base.amount(log + limit))
         low = np.where(rare, 0.0, np.minimum(base.amount(log - limit), expected))
@@ -111,9 +119,10 @@ class Episodes:
         """Return how far above its log a day may lie: more for few days, for heavy tails and for series that alarmed lately."""
         tuning, noise = self.tuning, self.base.noise
         z = tuning.z_up + tuning.z_few / np.maximum(noise.counts, 1)
-        z = z + tuning.z_tail * np.clip(noise.tail - tuning.tail_usual, 0, 4)
+        z = z + tuning.z_heavy * np.clip(self.heavy - tuning.heavy_from, 0, tuning.heavy_most)
+        z = z - tuning.z_rest * (self.base.quiet >= 0.5).mean(axis=1)  # fewer days, fewer chances to be wrong
         z = z * (1 + tuning.z_noisy * self.noisy)
-        return np.maximum(np.maximum(z * spread, tuning.beyond_worst * noise.worst), tuning.least_up)
+        return np.asarray(np.maximum(np.maximum(z * spread, tuning.beyond_worst * noise.worst), tuning.least_up))
 
     def _monthly(self, t: int, limit: Floats) -> Floats:
         """Return how far the same day of earlier months lay above: a month's end that comes again is no news.
@@ -132,7 +141,8 @@ class Episodes:
         is_first = np.isnan(least)
         share = self.tuning.monthly_turn if is_turn else np.where(months > 1, self.tuning.monthly_other, 1.0)
         is_known = (np.nan_to_num(least) > share * limit) | (is_turn & (np.nan_to_num(most) > limit))
-        found = np.where(is_known, most * 1.05 + 0.1 * limit, 0.0)
+        came = most * self.tuning.monthly_share - self.tuning.monthly_less * limit  # chance may have been part of it
+        found = np.where(is_known, np.maximum(came, 0.0), 0.0)
         if is_turn:
             found = np.where(is_first, np.maximum(found, self.tuning.first_month_end), found)
         return np.asarray(found)
@@ -155,7 +165,9 @@ class Episodes:
         off, _ = quantiles.ordered(np.abs(held - middle[:, None]))
         spread = np.maximum(1.4826 * quantiles.at(off, counts, 0.5), quantiles.at(off, counts, 0.9) / 1.645)
         spread = np.sqrt((spread**2 * counts + 4 * 0.3**2) / (counts + 4))
-        z = (tuning.sparse_z + tuning.sparse_few / np.maximum(counts, 1)) * (1 + tuning.z_noisy * self.noisy)
+        rate = counts / np.clip(t - self.born, 7, 84)
+        z = tuning.sparse_z + tuning.sparse_few / np.maximum(counts, 1) + tuning.sparse_rate * (rate - 0.3)
+        z = z * (1 + tuning.z_noisy * self.noisy)
         reach = np.maximum(
             np.maximum(z * spread, tuning.sparse_worst * quantiles.at(off, counts, 1.0)), tuning.sparse_least
         )
@@ -168,7 +180,7 @@ class Episodes:
         weekdays = base.weekdays(max(0, t - NOISE_DAYS), t)
         busy = base.quiet[:, weekdays] < 0.5
         level = np.where(np.isnan(base.scale), 1.0, base.scale)[:, None]
-        since_start = np.arange(max(0, t - NOISE_DAYS), t)[None, :] >= t - base.age[:, None] - 5
+        since_start = np.arange(max(0, t - NOISE_DAYS), t)[None, :] >= self.born[:, None]
         lows = ((past < 0.05 * level) & busy & since_start).sum(axis=1)
         runs = ((past >= 0.05 * level) & busy).sum(axis=1)
         dropped = (
@@ -282,6 +294,12 @@ class Episodes:
         if old.any():
             self._accept(t, old)
 
+    def _weigh(self, t: int, usual: Flags, spread: Floats) -> None:
+        """Add what the day says of the tails; bounded, so that a series may become another."""
+        if not _is_month_turn(self._date(t)):
+            added = np.where(usual, _heavier(self.raw[:, t] / spread), 0.0)
+            self.heavy = np.clip(self.heavy + added, -HEAVY_BOUND, HEAVY_BOUND)
+
     def _look_back(self, t: int) -> None:
         """Say how far the first days of a series lay off, once there are enough: a month's end may be among them."""
         self.born = np.where((self.base.age > 0) & (self.born > t), t, self.born)
@@ -316,6 +334,15 @@ class Episodes:
         for off in (self.away, self.raw):
             off[rows, since : t + 1] -= by[:, None]
         self.active[rows] = 0
+
+
+def _heavier(z: Floats) -> Floats:
+    """Return the logarithm of how much likelier a distance is by Student's t with 3 degrees than by a normal distribution.
+
+    Both have the same spread as `Noise.spread` learns it, which bounds the largest errors.
+    """
+    square = np.minimum(np.nan_to_num(z), HEAVY_MOST) ** 2
+    return np.asarray(LIGHTER + square / 2 - 2 * np.log1p(square * HEAVY_SCALE**2 / 3))
 
 
 def _same_days(today: date) -> list[list[int]]:

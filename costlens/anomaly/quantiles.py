@@ -29,13 +29,6 @@ def at(held: Floats, counts: Counts, share: float) -> Floats:
     return np.asarray(first + (second - first) * (place - low))
 
 
-def top(held: Floats, counts: Counts, many: int) -> Floats:
-    """Return the mean of the largest values of sorted rows; NaN where a row has none."""
-    places = counts[:, None] - 1 - np.arange(many)[None, :]
-    largest = np.take_along_axis(held, np.maximum(places, 0), axis=1)
-    return mean(np.where(places >= 0, largest, np.nan))[0]
-
-
 def median(rows: Floats) -> Floats:
     """Return the median of each row, gaps left out."""
     return at(*ordered(rows), 0.5)

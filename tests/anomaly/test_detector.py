@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from costlens.anomaly.baseline import Tuning
 from costlens.anomaly.detector import judge
 from costlens.anomaly.events import events
 
@@ -171,3 +172,34 @@ def test_an_earlier_first_column_changes_nothing() -> None:
     values = _various()
     padded = np.concatenate([np.full((len(values), 33), np.nan), values], axis=1)
     np.testing.assert_array_equal(judge(values, FIRST).alarm, judge(padded, FIRST - 33).alarm[:, 33:])
+
+
+@pytest.mark.parametrize("before", [0.0, np.nan])
+def test_a_new_series_that_falls_to_nothing_is_told(before: float) -> None:
+    """What was before its first day is no work that lay still."""
+    values = np.concatenate([np.full(50, before), week(50)])
+    values[91] = 0
+    assert forms(values) == [("drop", 91, 91)]
+
+
+def test_what_strayed_far_before_must_stray_farther() -> None:
+    """Days that are three times as dear by chance, as Student's t with 3 degrees makes them, are soon no news."""
+    random = np.random.default_rng(7)
+    values = 100 * np.exp(0.2 * random.standard_t(3, (200, 150)))
+    told, untaught = judge(values, FIRST), judge(values, FIRST, Tuning(z_heavy=0))
+    assert (told.alarm[:, 75:] != 0).sum() < 0.8 * (untaught.alarm[:, 75:] != 0).sum()
+
+
+def test_a_weekly_job_that_is_dear_is_told() -> None:
+    values = np.where(np.arange(120) % 7 == 0, week(120), 0.0)
+    values[98] *= 3
+    assert forms(values) == [("spike", 98, 98)]
+
+
+def test_a_spike_at_a_month_end_of_a_series_without_any_is_told() -> None:
+    told = 0
+    for seed in range(20):
+        values = week(120, 0.2, seed)
+        values[85] *= 4  # 31 March
+        told += ("spike", 85, 85) in forms(values)
+    assert told >= 17
