@@ -52,7 +52,8 @@ def change_of(engine: Engine, stored: Stored, staged: Staged, name: str) -> Chan
         after = engine.files(table, paths)
         if name == SHAPES.name:
             after = _merged_shapes(engine, before, after)
-        old, new = _digests(engine, table, before), _digests(engine, table, after)
+        old = _digests(engine, table, before)
+        new = _digests(engine, table, after, compared=bool(old))
         days = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
         if days:
             change.count += sum(new[day][0] for day in days & new.keys())
@@ -79,11 +80,14 @@ def _days(window: Window) -> range:
     return range(first - 1, last + 2)
 
 
-def _digests(engine: Engine, table: Table, rows: ir.Table) -> dict[int, tuple[int, int]]:
-    """Return count and digest of each day's rows; the digest does not depend on their order."""
+def _digests(
+    engine: Engine, table: Table, rows: ir.Table, *, compared: bool = True
+) -> dict[int, tuple[int, int | None]]:
+    """Return count and digest of each day's rows, the digest null where it is not `compared`; it does not depend on their order."""
     columns = ", ".join(f'"{name}"' for name in table.names)
+    digest = f"sum(hash({columns})::hugeint)" if compared else "null"
     found = engine.connection.execute(
-        f"select day, count(*), sum(hash({columns})::hugeint) from ({engine.sql(rows)}) group by day"
+        f"select day, count(*), {digest} from ({engine.sql(rows)}) group by day"
     ).fetchall()
     return {day: (count, digest) for day, count, digest in found}
 
