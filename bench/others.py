@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TypeAlias
 
 import sqlglot
 from sqlglot import exp
 
-Change = Callable[[exp.Expr, random.Random], bool]
+Change: TypeAlias = "Callable[[exp.Expr, random.Random], bool]"
 
 
 def _one(tree: exp.Expr, chance: random.Random, *kinds: type[exp.Expr]) -> exp.Expr | None:
