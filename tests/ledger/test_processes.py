@@ -131,15 +131,20 @@ def test_a_host_that_freezes_while_it_writes_does_not_keep_the_lease(
     postgresql: str, tmp_path: Path, crowd: Crowd
 ) -> None:
     """Its transaction holds the lease's row, and no network tells the server: the server itself has to end it."""
-    place = (str(tmp_path / "lake"), fresh_postgresql(postgresql))
+    # Where nobody ends it, waiting for its row fails after 40 s instead of never.
+    url = sa.make_url(fresh_postgresql(postgresql)).update_query_dict({"options": "-c lock_timeout=40s"})
+    place = (str(tmp_path / "lake"), url.render_as_string(hide_password=False))
     result, ready, go = tmp_path / "result", tmp_path / "ready", tmp_path / "go"
     with Ledger.open(*place) as ledger:
         process = crowd.start("hold", *place, str(result), str(ready), str(go))
         wait_for(ready)
         freeze(process, place[1], tmp_path)
-        with Lease(ledger.database, "other", seconds=30, wait=40) as lease:
+        try:
+            lease = Lease(ledger.database, "other", seconds=30, wait=40)
+        finally:
             go.touch()
             os.kill(process, signal.SIGCONT)
+        with lease:
             assert crowd.wait(process) == 0
             assert "idle-in-transaction timeout" in result.read_text()
             lease.check()
