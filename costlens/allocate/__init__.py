@@ -93,8 +93,9 @@ def allocate(books: Books, policy: Policy, engine: Engine, dimensions: Sequence[
     steps = Steps(engine.materialise)
     asked = tuple(sorted({name for rule in policy.rules for name, _ in rule.match} & _ASKED))
     idle = idle_hours(books.charges)
-    idle = steps(idle.mutate(how=idle_how(idle, policy)), "idle")
-    rows = ibis.union(_direct(books, asked), *_idle(books, idle, policy, steps, asked))
+    booked_on = idle.day if "day" in dimensions else _spell(idle, books, policy)
+    idle = steps(idle.mutate(how=idle_how(idle, policy), booked_on=booked_on), "idle")
+    rows = ibis.union(_direct(books, asked), *_idle(books, idle, policy, engine, asked))
     if "day" not in dimensions:
         rows = steps(_in_spells(rows, books, policy, dimensions), "summed")
     rows = rows.left_join(books.billed_as, ["source", "service"])
@@ -122,6 +123,13 @@ def _in_spells(rows: ir.Table, books: Books, policy: Policy, dimensions: Sequenc
 
     `day` is the first of its spell.
     """
+    matched = {name for rule in policy.rules for name, _ in rule.match}
+    kept = {*dimensions, *matched, "rule_team", "how"} & {*rows.columns}
+    return _summed(rows.mutate(day=_spell(rows, books, policy)), "day", *sorted(kept - {"day"}))
+
+
+def _spell(rows: ir.Table, books: Books, policy: Policy) -> ir.Value:
+    """Return the first day of the spell that `day` is of."""
     valid = [(one.valid_from, one.valid_to) for one in books.estate.ownership]
     valid += [(one.valid_from, one.valid_to) for one in policy.rules]
     bounds = {at.toordinal() - EPOCH.toordinal() for both in valid for at in both if at}
@@ -129,9 +137,7 @@ def _in_spells(rows: ir.Table, books: Books, policy: Policy, dimensions: Sequenc
     firsts = [books.days[0], *marks]
     spells = [(rows.day < until, first) for first, until in zip(firsts, marks, strict=False)]
     day = ibis.cases(*spells, else_=firsts[-1]) if spells else ibis.literal(firsts[-1])
-    matched = {name for rule in policy.rules for name, _ in rule.match}
-    kept = {*dimensions, *matched, "rule_team", "how"} & {*rows.columns}
-    return _summed(rows.mutate(day=day.cast("int32")), "day", *sorted(kept - {"day"}))
+    return day.cast("int32")
 
 
 def _direct(books: Books, asked: tuple[str, ...]) -> ir.Table:
@@ -158,7 +164,7 @@ def _settled(rows: ir.Table, idle: ir.Table, steps: Steps) -> ir.Table:
     return steps(ibis.union(rows.filter(~is_moved), moved.select(*rows.columns)), "settled")
 
 
-def _idle(books: Books, idle: ir.Table, policy: Policy, steps: Steps, asked: tuple[str, ...]) -> list[ir.Table]:
+def _idle(books: Books, idle: ir.Table, policy: Policy, engine: Engine, asked: tuple[str, ...]) -> list[ir.Table]:
     """Return idle by whom the policy gives it to, in the columns of `_direct`; `separate` stays the pool's owner's or nobody's."""
     hows = {policy.idle, *(rule.spread.by for rule in policy.rules if rule.is_of_idle)}
     found = []
@@ -167,7 +173,7 @@ def _idle(books: Books, idle: ir.Table, policy: Policy, steps: Steps, asked: tup
     if hows & {"fair", "causal"}:
         moved = idle.filter(idle.how != "separate")
         queries = books.queries if "causal" in hows else None
-        rows = allocated_idle(moved, books.charges, books.attributions, queries, books.pool_events, steps)
+        rows = allocated_idle(moved, books.charges, books.attributions, queries, books.pool_events, engine)
         found.append(rows.mutate(method=ibis.literal("idle"), **nothing, **activity))
     columns = _direct(books, asked).columns
     if hows <= {"fair", "causal"}:
@@ -185,7 +191,7 @@ def _idle(books: Books, idle: ir.Table, policy: Policy, steps: Steps, asked: tup
     joined = kept.left_join(pools, ["source", "pool_id", "day"])
     joined = joined.mutate(weight=joined.weight.fill_null(1).cast(EXACT), method=joined.method.fill_null("none"))
     joined = joined.drop(*(name for name in joined.columns if name.endswith("_right")))
-    separate = parts(joined, "idle_id", AMOUNTS, ("asset", "rule_team"), steps)
+    separate = parts(joined, "idle_id", AMOUNTS, ("asset", "rule_team"), Steps(engine.materialise))
     found.append(separate.mutate(**nothing, **activity))
     return [rows.select(*columns) for rows in found]
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import ibis
 
 from costlens.allocate.split import EXACT, shared
+from costlens.keys import keyed
 from costlens.model import MICROSECONDS_PER_DAY as DAY
 from costlens.model import MICROSECONDS_PER_HOUR as HOUR
 from costlens.price.times import Steps, split
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    from costlens.engine import Engine
 
 _OWNER = ("asset", "rule_team")
 _POOL = ("source", "pool_id")
@@ -39,24 +42,38 @@ def allocated_idle(
     attributions: ir.Table,
     queries: ir.Table | None,
     events: ir.Table,
-    materialise: Steps,
+    engine: Engine,
 ) -> ir.Table:
-    """Return `idle` (of `idle_hours`, with `how`: fair or, if there are `queries`, causal) by owner: KEYS, AMOUNTS, asset, rule_team, how.
+    """Return `idle` by owner: KEYS, AMOUNTS, asset, rule_team, how.
 
+    `idle` is of `idle_hours`, with `how` (fair or, if there are `queries`, causal) and `booked_on`, the day that its parts get.
     Where the hour has no query, or none that kept the pool up, the pool's UTC day tells; where that has none, the pool's owner
-    by the rules of teams, else nobody. Parts are rounded down, a row per hour and owner: sums of them are to be `settled`.
+    by the rules of teams, else nobody. Parts are rounded down, hour by hour, and added up: the sums are to be `settled`.
     """
+    steps = Steps(engine.materialise)
+    attributions, people = _numbered(attributions, engine)
+    idle, lines = keyed(idle, (*(name for name in KEYS if name != "day"), "booked_on", "how"), "line", engine)
     owners = _owners_of_queries(attributions)
-    own = materialise(_own_parts(charges, owners), "own_parts")
-    hours = own.select(*_POOL, "hour", *_OWNER, "weight")
-    days = own.group_by(*_POOL, "day", *_OWNER).agg(weight=own.weight.sum().cast(EXACT))
-    found = [_met(idle.filter(idle.how == "fair"), hours, "hour", materialise)]
+    own = steps(_own_parts(charges, owners), "own_parts")
+    found = [_met(idle.filter(idle.how == "fair"), own, "hour", steps)]
     if queries is not None:
-        lulls = materialise(_lulls(queries, events, owners, materialise), "lulls")
-        found.append(_met(idle.filter(idle.how == "causal"), lulls, "hour", materialise))
+        lulls = steps(_lulls(queries, events, owners, steps), "lulls")
+        found.append(_met(idle.filter(idle.how == "causal"), lulls, "hour", steps))
     met, rest = zip(*found, strict=True)
-    by_day, left = _met(_all(rest), days, "day", materialise)
-    return ibis.union(*met, by_day, _by_pool(left, attributions))
+    left = _all(rest)
+    days = own.semi_join(left, [*_POOL, "day"]).group_by(*_POOL, "day", "owner")
+    by_day, left = _met(left, days.agg(weight=own.weight.sum().cast(EXACT)), "day", steps)
+    parts = ibis.union(*met, by_day, _by_pool(left, attributions))
+    sums = parts.group_by("line", "owner").agg(**{name: parts[name].sum().cast(EXACT) for name in AMOUNTS})
+    told = sums.join(lines, "line").left_join(people, "owner").rename(day="booked_on")
+    return told.select(*KEYS, "how", *AMOUNTS, *_OWNER)
+
+
+def _numbered(attributions: ir.Table, engine: Engine) -> tuple[ir.Table, ir.Table]:
+    """Return attributions with `owner`, a number, null where that is nobody, and the owner of each number."""
+    told, people = keyed(attributions, _OWNER, "owner", engine)
+    is_nobody = told.asset.isnull() & told.rule_team.isnull()
+    return told.mutate(owner=ibis.ifelse(is_nobody, ibis.null(told.owner.type()), told.owner)), people
 
 
 def _all(tables: Sequence[ir.Table]) -> ir.Table:
@@ -65,6 +82,7 @@ def _all(tables: Sequence[ir.Table]) -> ir.Table:
 
 def _met(idle: ir.Table, owners: ir.Table, grain: str, materialise: Steps) -> tuple[ir.Table, ir.Table]:
     """Return the parts of the idle that somebody has a weight for in its hour or day, and the idle that nobody has."""
+    owners = owners.select(*_POOL, grain, "owner", "weight")
     sums = owners.group_by(*_POOL, grain).agg(total=owners.weight.sum())
     idle = idle.left_join(sums, [*_POOL, grain])
     idle = materialise(idle.drop(*(name for name in idle.columns if name.endswith("_right"))), "idle_met")
@@ -73,12 +91,12 @@ def _met(idle: ir.Table, owners: ir.Table, grain: str, materialise: Steps) -> tu
 
 
 def _shared(joined: ir.Table, total: ir.Value) -> ir.Table:
-    return joined.mutate(**shared(joined, AMOUNTS, total)).select(*KEYS, "how", *AMOUNTS, *_OWNER)
+    return joined.mutate(**shared(joined, AMOUNTS, total)).select("line", "owner", *AMOUNTS)
 
 
 def _owners_of_queries(attributions: ir.Table) -> ir.Table:
     told = attributions.filter(attributions.subject_kind == "query")
-    return told.select("source", query_id=told.subject_id, **{n: told[n] for n in _OWNER}, share=_share(told.share))
+    return told.select("source", "owner", query_id=told.subject_id, share=_share(told.share))
 
 
 def _share(share: ir.Value) -> ir.Value:
@@ -96,14 +114,14 @@ def _own_parts(charges: ir.Table, owners: ir.Table) -> ir.Table:
     own = charges.filter((charges.category == "query") & charges.pool_id.notnull() & (charges.units > 0))
     told = own.left_join(owners, ["source", "query_id"])
     rows = told.mutate(weight=_part(told.units, told.share))
-    grouped = rows.group_by(*_POOL, "day", "hour", *_OWNER).agg(weight=rows.weight.sum().cast(EXACT))
+    grouped = rows.group_by(*_POOL, "day", "hour", "owner").agg(weight=rows.weight.sum().cast(EXACT))
     return grouped.filter(grouped.weight > 0)
 
 
 def _by_pool(idle: ir.Table, attributions: ir.Table) -> ir.Table:
     """Return idle with the owner of its pool, nobody where it has none."""
     pools = attributions.filter(attributions.subject_kind == "pool").select(
-        "source", "day", *_OWNER, pool_id=attributions.subject_id, share=_share(attributions.share)
+        "source", "day", "owner", pool_id=attributions.subject_id, share=_share(attributions.share)
     )
     sums = pools.group_by(*_POOL, "day").agg(total=pools.share.sum())
     joined = idle.left_join(pools, [*_POOL, "day"])
@@ -139,5 +157,5 @@ def _lulls(queries: ir.Table, events: ir.Table, owners: ir.Table, materialise: S
     pieces = split(spans, HOUR, materialise)
     told = pieces.left_join(owners, ["source", "query_id"])
     told = told.mutate(weight=_part(told.b - told.a, told.share))
-    grouped = told.group_by(*_POOL, *_OWNER, hour=told["at"]).agg(weight=told.weight.sum().cast(EXACT))
+    grouped = told.group_by(*_POOL, "owner", hour=told["at"]).agg(weight=told.weight.sum().cast(EXACT))
     return grouped.filter(grouped.weight > 0)
