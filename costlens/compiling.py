@@ -8,7 +8,7 @@ groups; projections, filters and their like are written here as they stand.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
@@ -18,6 +18,7 @@ from ibis.backends.sql import rewrites
 from ibis.common.graph import Node
 from ibis.common.patterns import NoMatch, Pattern
 
+from costlens import emptiness
 from costlens.compilers import compiler
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ _SHARED = (
 _NO_USE = (ops.Field, ops.CountStar, ops.CountDistinctStar)
 
 
-def compiled(expression: ir.Table) -> str:
-    """Return the DuckDB SQL of an expression.
+def compiled(expression: ir.Table, empty: Collection[str] = ()) -> str | None:
+    """Return the DuckDB SQL of an expression, None where it has no rows since the tables named `empty` have none.
 
     Selects are not merged and nothing is printed prettily: DuckDB does the one itself and far faster, nobody needs the other.
     """
@@ -57,7 +58,22 @@ def compiled(expression: ir.Table) -> str:
     if any(_lowered(node) is not node for node in parts if type(node) in _RULES):
         root = root.replace(_lower)
         parts = _parts(root)
-    return str(_query(root, parts).sql("duckdb", copy=False))
+    found = emptiness.without_rows(parts, empty) if empty else set()
+    if root in found:
+        return None
+    sides = emptiness.alone(parts, found)
+    root = sides.get(root, root)
+    return str(_query(root, _parts(root, sides) if sides else parts, sides).sql("duckdb", copy=False))
+
+
+def no_rows(expression: ir.Table) -> str:
+    """Return SQL of the columns of an expression without a row."""
+    columns = expression.schema().items()
+    picked = (
+        f"null::{compiler.type_mapper.to_string(kind)} as {sg.to_identifier(name, quoted=True)}"
+        for name, kind in columns
+    )
+    return f"select {', '.join(picked)} where false"
 
 
 def _lower(node: Node, changed: dict[str, Any] | None) -> Node:
@@ -70,8 +86,8 @@ def _lowered(node: Node) -> Node:
     return node if found is NoMatch else found
 
 
-def _parts(root: Node) -> dict[Node, tuple[Node, ...]]:
-    """Return all nodes below a node with those that each is made of, these before it."""
+def _parts(root: Node, sides: Mapping[Node, Node] | None = None) -> dict[Node, tuple[Node, ...]]:
+    """Return all nodes below a node with those that each is made of, these before it; the `sides` of unions stand for them."""
     made_of: dict[Node, tuple[Node, ...]] = {}
     ordered: dict[Node, tuple[Node, ...]] = {}
     waiting = [root]
@@ -82,7 +98,8 @@ def _parts(root: Node) -> dict[Node, tuple[Node, ...]]:
         elif node in made_of:
             ordered[waiting.pop()] = made_of[node]
         else:
-            made_of[node] = tuple(_nodes(node.__args__))
+            used = _nodes(node.__args__)
+            made_of[node] = tuple(sides.get(part, part) for part in used) if sides else tuple(used)
             waiting.extend(part for part in made_of[node] if part not in ordered)
     return ordered
 
@@ -110,8 +127,11 @@ def _shared(parts: Mapping[Node, tuple[Node, ...]]) -> set[Node]:
     return twice
 
 
-def _query(root: Node, parts: Mapping[Node, tuple[Node, ...]]) -> sge.Query:
+def _query(root: Node, parts: Mapping[Node, tuple[Node, ...]], sides: Mapping[Node, Node]) -> sge.Query:
     shared = _shared(parts)
+    unions: dict[Node, list[Node]] = {}
+    for union, side in sides.items():
+        unions.setdefault(side, []).append(union)
     names = itertools.count()
     steps: list[sge.CTE] = []
     written: dict[Node, Any] = {}
@@ -128,7 +148,7 @@ def _query(root: Node, parts: Mapping[Node, tuple[Node, ...]]) -> sge.Query:
                 made = made.as_(name, quoted=True, table=True)
             else:
                 made = (made.this if isinstance(made, sge.Subquery) else made).subquery(name, copy=False)
-        written[node] = made
+        written |= dict.fromkeys((node, *unions.get(node, ())), made)
     return _with(_select(written[root]), steps)
 
 

@@ -16,7 +16,7 @@ import duckdb
 import ibis
 
 from costlens import equality, fields
-from costlens.compiling import compiled
+from costlens.compiling import compiled, no_rows
 from costlens.model import Column, Table
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class Engine:
         self._spill = None if beside else tempfile.TemporaryDirectory(prefix="costlens-", ignore_cleanup_errors=True)
         self._names = 0
         self._known_columns: dict[str, set[str]] = {}
+        self._empty: set[str] = set()
         self.connection: duckdb.DuckDBPyConnection = (
             beside.connection.cursor() if beside else duckdb.connect(":memory:")
         )
@@ -160,6 +161,7 @@ class Engine:
         It has an engine with temporary tables of its own, within this one's memory.
         """
         other = copy(self)
+        other._empty = set(self._empty)
         with self.connection.cursor() as other.connection, ThreadPoolExecutor(1, "costlens-aside") as pool:
             yield pool.submit(work, other)
 
@@ -170,12 +172,15 @@ class Engine:
 
     def sql(self, expression: ir.Table) -> str:
         """Compile an expression to DuckDB's SQL."""
-        return compiled(expression)
+        return compiled(expression, self._empty) or no_rows(expression)
 
     def materialise(self, expression: ir.Table, hint: str) -> ir.Table:
         """Run an expression into a temporary table and return that table."""
         name = self.name(hint)
-        self._run(f"create temp table {_quote(name)} as {self.sql(expression)}")
+        sql = compiled(expression, self._empty)
+        if sql is None:
+            self._empty.add(name)
+        self._run(f"create temp table {_quote(name)} as {sql or no_rows(expression)}")
         return ibis.table(expression.schema(), name=name)
 
     def _run(self, statement: str) -> None:
@@ -238,6 +243,7 @@ class Engine:
         else:
             picked = ", ".join(f"null::{_pipeline_type(c)} as {_quote(c.name)}" for c in wanted)
             body = f"select {picked} where false"
+            self._empty.add(name)
         self.connection.execute(f"create temp view {_quote(name)} as {body}")
         return ibis.table(schema_of(wanted), name=name)
 
@@ -270,6 +276,8 @@ class Engine:
         )
         name = self.name(hint)
         self.connection.execute(f"create temp table {_quote(name)} as select {picked}")
+        if not rows:
+            self._empty.add(name)
         return ibis.table(schema_of(columns), name=name)
 
     def register(self, rows: pa.Table, hint: str, columns: Sequence[Column]) -> ir.Table:
@@ -279,6 +287,8 @@ class Engine:
         picked = ", ".join(f"{_quote(c.name)}::{_pipeline_type(c)} as {_quote(c.name)}" for c in columns)
         self.connection.execute(f"create temp table {_quote(name)} as select {picked} from {_quote(held)}")
         self.connection.unregister(held)
+        if not rows.num_rows:
+            self._empty.add(name)
         return ibis.table(schema_of(columns), name=name)
 
 

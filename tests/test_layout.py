@@ -20,6 +20,7 @@ LAYERS = (
         "columns",
         "compilers",
         "compiling",
+        "emptiness",
         "errors",
         "fields",
         "equality",
