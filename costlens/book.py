@@ -92,7 +92,7 @@ class Books:
         quiet: dict[str, set[int]] = {name: set() for name in _NO_MONEY}
         for name in staged.tables():
             change = change_of(self.engine, self._stored, staged, name)
-            booked.rows[name] = self._replace(name, change)
+            booked.rows[name] = self._replace(name, change, staged)
             if name not in _NO_MONEY:
                 dirty |= change.dirty
             else:
@@ -191,10 +191,13 @@ class Books:
     def _stored(self, name: str, days: Collection[int] | None) -> ir.Table:
         return self.writer.table(name, self.engine, source=self.source, days=days)
 
-    def _replace(self, name: str, change: Change) -> int:
+    def _replace(self, name: str, change: Change, staged: Staged) -> int:
+        """Write what changed; of days of which nothing was known the lake takes what was brought as it is."""
         if change.rows is None:
             return 0
-        self.writer.replace(name, self.source, change.days, change.rows, self.engine)
+        new = change.days - self.writer.days(name, self.source)
+        ready = [file for day, file in staged.days(name).items() if day in new]
+        self.writer.replace(name, self.source, change.days, change.rows, self.engine, ready)
         return change.count
 
     def _all_days(self) -> set[int]:

@@ -12,6 +12,7 @@ import ibis
 
 from costlens.checks import sort_out
 from costlens.connector import Connector, Facts, View
+from costlens.dayfiles import DAYS_AT_ONCE, DayFile, lone_days, write_days
 from costlens.engine import Engine, schema_of
 from costlens.errors import Problem, SourceError, ViewUnavailable
 from costlens.model import QUERIES, SHAPES, TABLES, Column
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Reads the rows of a view within [since, until), in chunks that fit into memory; raises ViewUnavailable.
 Read = Callable[[View, datetime, datetime], Iterable["ir.Table"]]
+
+#: Tables of which an export brings so much that what is staged is written as the lake would, to be taken as it is.
+_BY_DAY = frozenset({"queries", "query_usage", "accesses"})
 
 
 @dataclass
@@ -37,12 +41,20 @@ class Staged:
     """View that may not be read -> what would allow it."""
     failed: dict[str, str] = field(default_factory=dict)
     """View that could be read and was not, this time -> what is wrong."""
+    written: dict[Path, DayFile] = field(default_factory=dict)
+    """Those of the files that hold one day each."""
 
     def tables(self) -> list[str]:
         return [name for name in TABLES if any(table == name for table, _ in self.files)]
 
     def feeds(self, table: str) -> dict[str, list[Path]]:
         return {feed: paths for (name, feed), paths in self.files.items() if name == table}
+
+    def days(self, table: str) -> dict[int, DayFile]:
+        """Return the days of which one file holds all rows that were brought."""
+        found = [self.written.get(path) for paths in self.feeds(table).values() for path in paths]
+        files = [file for file in found if file is not None]
+        return lone_days(files) if len(files) == len(found) else {}
 
 
 class Stage:
@@ -86,15 +98,29 @@ class Stage:
         for number, rows in enumerate(read(view, window.since - view.margin, window.until)):
             for part, facts in enumerate(self.connector.normalise(view, rows)):
                 for table, expression in self._final(facts):
-                    path = self.folder / f"{table}-{view.name}-{number}-{part}.parquet"
                     kept = self._named(expression.filter(within(expression, table, window)), table, view.name)
-                    if self.engine.write(kept, TABLES[table], path):
-                        files[table].append(path)
+                    place = self.folder / f"{table}-{view.name}-{number}-{part}"
+                    files[table] += self._write(kept, table, place, facts.rows, window)
         for table, paths in files.items():
             kept_paths, problems = sort_out(self.engine, TABLES[table], self.connector.settings.name, view.name, paths)
             self.staged.files[(table, view.name)] = kept_paths
             self.staged.problems.extend(problems)
         self.staged.windows[view.name] = window
+
+    def _write(self, rows: ir.Table, table: str, place: Path, raw: ir.Table, window: Window) -> list[Path]:
+        """Write rows, made of `raw` ones of as many days, into a file a day where the lake may take these, else into one."""
+        if table in _BY_DAY and self.connector.settings.export is not None and self._is_few_days(raw, table, window):
+            written = write_days(self.engine, rows, TABLES[table], place, days=DAYS_AT_ONCE)
+            self.staged.written |= {file.path: file for file in written}
+            return [file.path for file in written]
+        path = place.with_suffix(".parquet")
+        return [path] if self.engine.write(rows, TABLES[table], path) else []
+
+    def _is_few_days(self, raw: ir.Table, table: str, window: Window) -> bool:
+        if (window.until - window.since).days < DAYS_AT_ONCE:
+            return True
+        days = self.engine.rows(raw.filter(within(raw, table, window)).agg(n=raw.day.nunique()))
+        return bool(days[0]["n"] <= DAYS_AT_ONCE)
 
     def _tables_of(self, view: View) -> list[str]:
         """Name the fact tables of a view, also where it has no rows: what the ledger holds of it must then go."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import ibis
@@ -22,13 +24,16 @@ def with_texts(rows: ir.Table, dialect: str, engine: Engine, keep_keys: Sequence
     Each distinct tag, label set, comment and shape is looked at once in Python; the rows meet the results in joins. Texts are
     never materialised: they stay in the reader's chunk or file.
     """
-    rows = _shaped(rows.drop("mark", "shape"), dialect, engine)
+    given = rows.mutate(comment=comment_of(rows.text))
+    # Of the rows as they come: of joined ones an engine would join all to find the few values that there are.
+    tags = _values(given, "tag", engine, lambda tag: mask_tag(tag, keep_keys))
+    labels = _values(given, "labels", engine, lambda labels: mask_labels(labels, keep_keys))
+    marks = _values(given, "comment", engine, lambda comment: mark_of(comment, dialect))
+    rows = _shaped(given.drop("mark", "shape"), dialect, engine)
     shapes = _shapes(rows, dialect, engine)
-    rows = rows.mutate(comment=_comment(rows.text)).drop("text")
-    rows = _mapped(rows, "tag", "tag", engine, lambda tag: mask_tag(tag, keep_keys))
-    rows = _mapped(rows, "labels", "labels", engine, lambda labels: mask_labels(labels, keep_keys))
-    rows = _mapped(rows, "comment", "mark", engine, lambda comment: mark_of(comment, dialect)).drop("comment")
-    return rows, shapes
+    rows = _mapped(rows.drop("text"), "tag", "tag", tags)
+    rows = _mapped(rows, "labels", "labels", labels)
+    return _mapped(rows, "comment", "mark", marks), shapes
 
 
 def _shaped(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
@@ -40,28 +45,41 @@ def _shaped(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
     return rows.mutate(shape=ibis.coalesce(rows.shape_hint, rows.result)).drop("result", "shape_hint")
 
 
-def _comment(text: ir.StringValue) -> ir.StringValue:
+def comment_of(text: ir.StringValue) -> ir.StringValue:
     """Return the comment that begins or ends a text, where tools put their mark; a line end where there is none.
 
-    No condition stands around it, or an engine would work it out for the condition and again for the value. By plain searches, no
-    pattern: this looks at every text of a pull. What it takes for a comment in a literal is no tool's mark.
+    By plain searches, few of them where there is no comment: this looks at every text of a pull. What it takes for a comment in a
+    literal is no tool's mark.
     """
-    start, end = text.left(8).lstrip(), text.right(12).re_replace(r"[\s;]+$", "")
     nothing = ibis.literal("")
     lead = ibis.cases(
-        (start.startswith("/*"), text.substr(0, text.find("*/") + 2)),
-        (start.startswith("--"), text.split("\n")[0]),
+        (_begins(text, "/*"), text.substr(0, text.find("*/") + 2)),
+        (_begins(text, "--"), text.split("\n")[0]),
         else_=nothing,
     )
     backwards = text.reverse()
     last_line = ibis.ifelse(text.contains("\n"), text.right(backwards.find("\n")), text)
     trail = ibis.cases(
-        (end.endswith("*/"), text.right(backwards.find("*/") + 2)),
+        (_ends(text, "*/"), text.right(backwards.find("*/") + 2)),
         (~text.contains("--"), nothing),
         (last_line.contains("--"), last_line.substr(last_line.find("--"))),
         else_=nothing,
     )
-    return lead + "\n" + trail
+    has_none = ~(text.contains("--") | text.contains("/*") | text.contains("*/"))
+    return ibis.cases((has_none, ibis.literal("\n")), else_=lead + "\n" + trail)
+
+
+def _begins(text: ir.StringValue, mark: str) -> ir.BooleanValue:
+    """Tell whether a text begins with a mark, after a little white space. Few texts begin with any: only those are cut."""
+    is_spaced = reduce(or_, [text.startswith(space) for space in " \t\n\r\v\f"])
+    return ibis.cases((is_spaced, text.left(8).lstrip().startswith(mark)), else_=text.startswith(mark))
+
+
+def _ends(text: ir.StringValue, mark: str) -> ir.BooleanValue:
+    """Tell whether a text ends with a mark, before a little white space and semicolons."""
+    is_spaced = reduce(or_, [text.endswith(space) for space in "; \t\n\r\f"])
+    stripped = text.right(12).re_replace(r"[\s;]+$", "")
+    return ibis.cases((is_spaced, stripped.endswith(mark)), else_=text.endswith(mark))
 
 
 def _shapes(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
@@ -76,13 +94,14 @@ def _shapes(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
     return joined.rename(text="result")
 
 
-def _mapped(rows: ir.Table, column: str, name: str, engine: Engine, function: Callable[[str], str | None]) -> ir.Table:
-    """Replace a column by a function of its distinct values."""
-    distinct = rows.select(column).distinct()
-    values = _map(distinct, column, engine, function)
-    joined = rows.left_join(values, rows[column] == values.value).drop("value")
-    if name == column:
-        joined = joined.drop(column)
+def _values(rows: ir.Table, column: str, engine: Engine, function: Callable[[str], str | None]) -> ir.Table:
+    """Return (value, result) of a function of a column's distinct values."""
+    return _map(rows.select(column).distinct(), column, engine, function)
+
+
+def _mapped(rows: ir.Table, column: str, name: str, values: ir.Table) -> ir.Table:
+    """Replace a column by what its values became, under a name."""
+    joined = rows.left_join(values, rows[column] == values.value).drop("value", column)
     return joined.rename({name: "result"})
 
 

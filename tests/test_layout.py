@@ -33,7 +33,7 @@ LAYERS = (
         "__init__",
     },
     {"engine", "connector", "orchestrator", "marks", "masking"},
-    {"keys"},
+    {"dayfiles", "keys"},
     {
         "registry",
         "settings",

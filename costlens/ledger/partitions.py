@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,13 @@ import ibis
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.transaction import AddAction
 
-from costlens.engine import Engine, from_lake, schema_of, to_lake
+from costlens.dayfiles import DayFile, lake_sql, lone_days, write_days
+from costlens.engine import Engine, from_lake, schema_of
 from costlens.ledger.lake import PARTITION, Lake, Selection, iso, schema
 from costlens.model import TABLES, Column, Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-# DuckDB keeps a file open per partition, up to 100; past that it closes them early and leaves several small ones, or
-# runs out of memory holding rows back.
-_DAYS_AT_ONCE = 90
 
 
 def read(
@@ -71,22 +69,17 @@ def of_arrow(
 
 @dataclass(frozen=True)
 class Replacement:
-    """New rows for the partitions (source, day in days) of a table: an expression of an engine, in pipeline types."""
+    """New rows for the partitions (source, day in days) of a table: an expression of an engine, in pipeline types.
+
+    Files that are `ready` hold all rows of their day already: a lake in a folder takes them as they are.
+    """
 
     table: Table
     source: str
     days: frozenset[int]
     rows: ir.Table
     engine: Engine
-
-    def sql(self) -> str:
-        """Return the rows' SQL in the lake's types; columns that the expression lacks are null."""
-        there = set(self.rows.columns)
-        columns = ", ".join(
-            f"{to_lake(c, _quote(c.name) if c.name in there else 'null')} as {_quote(c.name)}"
-            for c in self.table.columns
-        )
-        return f"select {columns} from ({self.engine.sql(self.rows)})"
+    ready: tuple[DayFile, ...] = ()
 
     def write(self, lake: Lake, delta: DeltaTable, note: CommitProperties) -> None:
         """Write the rows in one commit that follows `delta`'s version, and move `delta` on to it.
@@ -102,20 +95,21 @@ class Replacement:
         """Let DuckDB write the files and name them in one Delta commit; what is not named does not exist."""
         folder = Path(lake.uri(self.table.name))
         try:
-            written = self._copy(folder)
-        except duckdb.IOException as error:
+            written = [*self._taken(folder), *self._copied(folder)]
+        except (duckdb.IOException, OSError) as error:
             raise lake.unwritable(self.table.name, error) from error
-        stray = {(row[5]["source"], row[5]["day"]) for row in written} - {(self.source, iso(day)) for day in self.days}
+        there = {(file.partition["source"], file.partition["day"]) for file in written}
+        stray = there - {(self.source, iso(day)) for day in self.days}
         if stray:
-            for row in written:
-                Path(row[0]).unlink()
+            for file in written:
+                file.path.unlink()
             raise ValueError(f"{self.table.name}: a row of {min(stray, key=str)} is outside the partitions to replace")
         if not written and not lake.select(self.table.name, delta.version(), Selection(self.source, self.days), delta):
             return
         with lake.errors(self.table.name):
-            _settle(row[0] for row in written)
+            _settle(file.path for file in written)
             delta.create_write_transaction(
-                [_added(row, folder) for row in written],
+                [_added(file) for file in written],
                 "overwrite",
                 schema(self.table),
                 PARTITION,
@@ -126,25 +120,24 @@ class Replacement:
                 commit_properties=note,
             )
             lake.advance(self.table.name, delta)
-            _settle([str(folder / "_delta_log" / f"{delta.version():020}.json")])
+            _settle([folder / "_delta_log" / f"{delta.version():020}.json"])
 
-    def _copy(self, folder: Path) -> list[tuple[Any, ...]]:
-        """Write one file per partition; return path, rows, bytes, footer bytes, statistics and partition of each."""
-        connection, target = self.engine.connection, str(folder).replace("'", "''")
-        many = len(self.days) > _DAYS_AT_ONCE
-        # Sorted, each partition is complete when the next begins. The partition columns are written too: a file then says
-        # itself where it belongs and needs no log.
-        return connection.execute(
-            f"copy ({self.sql()}{' order by source, day' if many else ''}) to '{target}' (format parquet, "
-            "compression zstd, compression_level 1, partition_by (source, day), write_partition_columns true, append true, "
-            "filename_pattern 'part-{uuid}', return_stats true)"
-        ).fetchall()
+    def _taken(self, folder: Path) -> list[DayFile]:
+        return [_take(file, folder) for file in self.ready]
+
+    def _copied(self, folder: Path) -> list[DayFile]:
+        """Write the rows of the days of which no file is ready."""
+        days = self.days - lone_days(self.ready).keys()
+        if not days:
+            return []
+        rows = self.rows.filter(self.rows.day.isin(sorted(days))) if self.ready else self.rows
+        return write_days(self.engine, rows, self.table, folder, days=len(days))
 
     def _write_store(self, lake: Lake, delta: DeltaTable, note: CommitProperties) -> None:
         """Stream the rows through deltalake's own writer, which knows the object store."""
         days = ", ".join(f"'{iso(day)}'" for day in sorted(self.days))
         source = self.source.replace("'", "''")
-        rows = self.engine.connection.execute(self.sql()).to_arrow_reader(100_000)
+        rows = self.engine.connection.execute(lake_sql(self.engine, self.rows, self.table)).to_arrow_reader(100_000)
         with lake.errors(self.table.name):
             version = delta.version()
             write_deltalake(
@@ -160,9 +153,20 @@ class Replacement:
                 lake.advance(self.table.name, delta)
 
 
-def _settle(paths: Iterable[str]) -> None:
+def _take(file: DayFile, folder: Path) -> DayFile:
+    """Have a file below `folder` too, under its own place: a second name of it, or a copy where it lies on another disk."""
+    target = folder / file.place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(file.path)
+    except OSError:
+        shutil.copyfile(file.path, target)
+    return replace(file, path=target)
+
+
+def _settle(paths: Iterable[Path]) -> None:
     """Have files and their names on the disk before anything relies on them: a power cut forgets in any order."""
-    settled = {Path(path) for path in paths}
+    settled = set(paths)
     for path in (*sorted(settled), *sorted({path.parent for path in settled})):
         held = os.open(path, os.O_RDONLY)
         try:
@@ -171,15 +175,14 @@ def _settle(paths: Iterable[str]) -> None:
             os.close(held)
 
 
-def _added(row: tuple[Any, ...], folder: Path) -> AddAction:
-    path, rows, size, _, _, partition = row
+def _added(file: DayFile) -> AddAction:
     return AddAction(
-        path=Path(path).relative_to(folder).as_posix(),
-        size=int(size),
-        partition_values=dict(partition),
+        path=file.place,
+        size=file.size,
+        partition_values=file.partition,
         modification_time=int(time.time() * 1000),
         data_change=True,
-        stats=json.dumps({"numRecords": int(rows)}),
+        stats=json.dumps({"numRecords": file.rows}),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from deltalake import CommitProperties, DeltaTable
 
+from costlens.dayfiles import DayFile
 from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, Problem
 from costlens.estate import Estate
@@ -76,16 +77,33 @@ class Writer:
         return delta
 
     @overload
-    def replace(self, name: str, source: str, days: Collection[int], rows: ir.Table, engine: Engine) -> None: ...
+    def replace(
+        self,
+        name: str,
+        source: str,
+        days: Collection[int],
+        rows: ir.Table,
+        engine: Engine,
+        ready: Collection[DayFile] = (),
+    ) -> None: ...
     @overload
     def replace(
         self, name: str, source: str, days: Collection[int], rows: pa.Table | pa.RecordBatchReader | Sequence[Path]
     ) -> None: ...
-    def replace(self, name: str, source: str, days: Collection[int], rows: Any, engine: Engine | None = None) -> None:
+    def replace(
+        self,
+        name: str,
+        source: str,
+        days: Collection[int],
+        rows: Any,
+        engine: Engine | None = None,
+        ready: Collection[DayFile] = (),
+    ) -> None:
         """Put `rows` in place of the partitions (source, day in days) of a table, in one commit of the lake.
 
         `rows` is an expression of `engine` in pipeline types, or Arrow rows or Parquet files in the lake's types;
-        columns of the model that they lack are null, and no rows empty the partitions. Days count from 1970.
+        columns of the model that they lack are null, and no rows empty the partitions. Days count from 1970. Files that
+        are `ready` hold all rows of their day, as `rows` tells them too.
         Raises LeaseLost where another run has taken over, ValueError where a row lies outside the partitions named.
         """
         if not days:
@@ -97,7 +115,7 @@ class Writer:
             if engine is None:
                 engine = stack.enter_context(Engine())
                 rows = engine.files(table, list(rows)) if isinstance(rows, Sequence) else of_arrow(rows, table, engine)
-            Replacement(table, source, frozenset(days), rows, engine).write(self._lake, delta, self._note)
+            Replacement(table, source, frozenset(days), rows, engine, tuple(ready)).write(self._lake, delta, self._note)
 
     def table(
         self,

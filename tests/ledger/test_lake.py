@@ -9,9 +9,12 @@ import ibis
 import pytest
 from deltalake import DeltaTable
 
+from costlens.dayfiles import write_days
 from costlens.engine import Engine
 from costlens.errors import LeaseLost, LedgerError
 from costlens.ledger import Ledger
+from costlens.ledger.partitions import of_arrow
+from costlens.model import TABLES
 from tests.ledger import store
 from tests.ledger.conftest import AS_OF, usage
 
@@ -59,6 +62,27 @@ def test_a_year_of_days_makes_a_file_each(ledger: Ledger, engine: Engine) -> Non
     assert engine.rows(table.aggregate(rows=table.count(), day=table.day.min())) == [{"rows": 200, "day": 20_364}]
 
 
+def test_a_file_that_holds_its_day_already_is_taken_as_it_is(tmp_path: Path, ledger: Ledger, engine: Engine) -> None:
+    rows = of_arrow(usage((20_000, "1"), (20_000, "2"), (20_001, "4")), TABLES["usage"], engine)
+    first, second = sorted(write_days(engine, rows, TABLES["usage"], tmp_path, days=2), key=lambda file: file.place)
+    with ledger.write("run", "test") as writer:
+        writer.replace("usage", "prod", [20_000, 20_001], rows, engine, [first])
+        made = writer.commit(AS_OF)
+        with pytest.raises(ValueError, match="outside the partitions"):
+            writer.replace("usage", "prod", [20_000], rows.filter(rows.day == 20_000), engine, [second])
+    found = ledger.lake.files("usage", made.versions["usage"])
+    assert [(file.day, file.rows) for file in found] == [(20_000, 2), (20_001, 1)]
+    assert ledger.lake.folder
+    taken, written = (ledger.lake.folder / "usage" / file.path for file in found)
+    assert taken.samefile(first.path)
+    assert not written.samefile(second.path)
+    table = ledger.table("usage", made, engine)
+    assert engine.rows(table.group_by("day").agg(units=table.units.sum()).order_by("day")) == [
+        {"day": 20_000, "units": 3},
+        {"day": 20_001, "units": 4},
+    ]
+
+
 def test_the_lake_alone_fences_a_writer_without_a_lease(ledger: Ledger) -> None:
     with ledger.write("slow", "test") as slow:
         slow.commit(AS_OF)
@@ -94,8 +118,13 @@ def test_an_object_store(tmp_path: Path, options: dict[str, str], engine: Engine
             {"day": 20_001, "units": 5}
         ]
         assert ledger.maintain(retention_hours=0, keep_days=0).files_deleted == 3
+        rows = of_arrow(usage((20_002, "9")), TABLES["usage"], engine)
+        ready = write_days(engine, rows, TABLES["usage"], tmp_path / "staged", days=1)
+        with ledger.write("run", "test") as writer:
+            writer.replace("usage", "prod", [20_000, 20_002], rows, engine, ready)
+            writer.commit(AS_OF)
         table = ledger.table("usage", ledger.snapshot(), engine)
-        assert [row["units"] for row in engine.rows(table)] == [2]
+        assert [(row["day"], row["units"]) for row in engine.rows(table)] == [(20_002, 9)]
 
 
 def test_an_object_store_that_does_not_answer(tmp_path: Path, options: dict[str, str]) -> None:

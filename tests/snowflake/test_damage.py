@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from costlens.engine import Engine
 from costlens.exports import ExportReader
@@ -41,6 +42,18 @@ def pull(folder: Path, out: Path) -> tuple[Staged, dict[str, int], ExportReader]
 
 def rows(staged: Staged, table: str) -> list[dict[str, Any]]:
     return [row for paths in staged.feeds(table).values() for path in paths for row in pq.read_table(path).to_pylist()]
+
+
+@pytest.mark.parametrize("second", ["b", "a"])
+def test_what_is_staged_is_a_file_a_day_unless_rows_are_taken_out(tmp_path: Path, second: str) -> None:
+    days = ("2026-10-05", "2026-10-06")
+    times = [{"START_TIME": f"{day} 08:00:00.000 +0000", "END_TIME": f"{day} 08:00:09.000 +0000"} for day in days]
+    damaged(
+        tmp_path, "query_history", *({"QUERY_ID": id_, **times[at]} for id_, at in (("a", 0), (second, 0), ("c", 1)))
+    )
+    staged, _, _ = pull(tmp_path, tmp_path / "out")
+    assert len(rows(staged, "queries")) == len({"a", second, "c"})
+    assert [file.rows for _, file in sorted(staged.days("queries").items())] == ([2, 1] if second == "b" else [])
 
 
 def test_queries_that_cannot_be_are_counted(tmp_path: Path) -> None:
