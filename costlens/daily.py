@@ -106,7 +106,10 @@ def owned(queries: ir.Table, charges: ir.Table, attributions: ir.Table) -> ir.Ta
 def _met(queries: ir.Table, asked: ir.Table, days: Collection[int]) -> ir.Table:
     """Return the queries that ended on `days`, and of those beside them the ones that are charged there."""
     is_here = queries.day.isin(list(days))
-    return ibis.union(queries.filter(is_here), queries.filter(~is_here).semi_join(asked, "query_id"))
+    beside = queries.filter(~is_here)
+    # Few queries are beside them, on a first sync none: it is for these that the charges are searched.
+    charged = asked.select("query_id").semi_join(beside, "query_id")
+    return ibis.union(queries.filter(is_here), beside.semi_join(charged, "query_id"))
 
 
 def _who(queries: ir.Table, attributions: ir.Table) -> ir.Table:

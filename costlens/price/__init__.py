@@ -13,7 +13,7 @@ from costlens.price.bill import adjustments
 from costlens.price.closure import Closure, closure, query_spans, touched_days
 from costlens.price.line import CHARGED, line
 from costlens.price.lines import acceleration_lines, bytes_lines, usage_lines
-from costlens.price.money import UNPRICED, money, rate_table, status_of
+from costlens.price.money import UNPRICED, exact, money, rate_table, status_of
 from costlens.price.overhead import overhead_lines
 from costlens.price.own import own_parts, pool_lines
 from costlens.price.pools import pool_hours
@@ -72,13 +72,14 @@ def price(
     hours = pool_hours(facts, rates, shares, weights, billing, wide, steps)
     own = own_parts(weights, hours, steps)
     parts = pool_lines(facts, shares, own, hours, billing, steps)
-    if billing.overhead_service is not None:
-        parts.append(overhead_lines(facts, rates, billing, wide, steps))
     if billing.bytes_service is not None:
         parts.append(bytes_lines(facts["queries"], rates, billing, wide, steps))
     parts.append(acceleration_lines(facts, rates, wide, steps))
     parts.append(usage_lines(facts["usage"], rates, wide, steps))
-    lines = ibis.union(*(_with_money(rows, billing, wide) for rows in parts))
+    charged = [_with_money(rows, billing, wide) for rows in parts]
+    if billing.overhead_service is not None:
+        charged.append(_narrow(_with_money(overhead_lines(facts, rates, billing, wide, steps), billing, wide)))
+    lines = ibis.union(*charged)
     lines = ibis.union(lines, steps(adjustments(lines, facts["bill"], billing, days, as_of, steps), "adjustments"))
     return _charges(lines.filter(lines.day.isin(days)), facts, billing, days, as_of, steps)
 
@@ -98,6 +99,13 @@ def _with_money(rows: ir.Table, billing: Billing, days: Collection[int]) -> ir.T
         list_cost=money(rows.units, rows.list_price),
         billing_period=billing_period(begun, days, billing.calendar),
     )
+
+
+def _narrow(rows: ir.Table) -> ir.Table:
+    """Round units to the places of all others: an engine keeps more of a product than Ibis knows of, and a union of both would have
+    each of a million units scaled up and rounded.
+    """
+    return rows.mutate(units=exact(rows.units.cast("decimal(38, 18)")))
 
 
 def _charges(

@@ -216,16 +216,18 @@ def _steps(boundaries: ir.Table, materialise: Steps) -> ir.Table:
     boundaries = materialise(boundaries, "boundaries")
     fixed = boundaries.filter(~boundaries.varied).drop("varied")
     varying = boundaries.filter(boundaries.varied).drop("varied")
+    varying = varying.mutate(order=varying["at"] * 4 + varying.turn.cast("int64"))
     varying = varying.mutate(seen=(varying.turn == 0).sum().over(_so_far()))
     filled = varying.rate.max().over(ibis.window(group_by=["lane", "day", "seen"]))
-    rows = ibis.union(fixed, varying.mutate(rate=filled).drop("seen"))
-    along = ibis.window(group_by=["lane", "day"], order_by=["at", "turn"])
+    rows = ibis.union(fixed, varying.mutate(rate=filled).drop("seen", "order"))
+    along = ibis.window(group_by=["lane", "day"], order_by="order")
+    rows = rows.mutate(order=rows["at"] * 4 + rows.turn.cast("int64"))
     steps = rows.mutate(running=rows.turn.sum().over(_so_far()), next_at=rows["at"].lead().over(along))
     return materialise(steps, "steps")
 
 
 def _so_far() -> ibis.expr.builders.WindowBuilder:
-    return ibis.window(group_by=["lane", "day"], order_by=["at", "turn"], preceding=None, following=0)
+    return ibis.window(group_by=["lane", "day"], order_by="order", preceding=None, following=0)
 
 
 def _integrals(steps: ir.Table) -> ir.Table:

@@ -36,10 +36,10 @@ def weigh(
     by_hour = by_hour.select("pool_id", "hour", "query_id", day=day_of(by_hour.hour), v="v")
     described = materialise(hourly.select("query_id").distinct(), "described")
     whole = _whole(facts, usage, described, days, materialise)
-    parts = _fractions(shares.parts.anti_join(described, "query_id"), materialise)
+    parts = _fractions(shares.parts.anti_join(described, "query_id"))
     met = parts.filter(parts.day.isin(sorted(days))).left_join(whole, "query_id")
     spread = met.select(*("pool_id", "hour", "day", "query_id", "g", "known"), v=exact(met.units * met.fraction))
-    alone = materialise(whole.anti_join(parts, "query_id"), "alone")
+    alone = materialise(whole.anti_join(shares.parts, "query_id"), "alone")  # none of those is described
     direct = ibis.union(by_hour, _by_clock(alone, materialise))
     direct = direct.filter(direct.day.isin(sorted(days)) & direct.pool_id.notnull())
     direct = direct.select(
@@ -80,7 +80,7 @@ def _whole(
     return ibis.union(told, slots.anti_join(described, "query_id").anti_join(told, "query_id"))
 
 
-def _fractions(parts: ir.Table, materialise: Steps) -> ir.Table:
+def _fractions(parts: ir.Table) -> ir.Table:
     """Add what fraction of its query's figure belongs to each part: 1, or by time share where the query crosses hours."""
     columns = ("pool_id", "hour", "day", "query_id", "g", "known")
     crossing = parts.filter(parts.crosses)
@@ -90,7 +90,7 @@ def _fractions(parts: ir.Table, materialise: Steps) -> ir.Table:
     by_time = (joined.b - joined.a).cast("float64") / joined.time_all.cast("float64")
     split_up = joined.select(*columns, fraction=ibis.ifelse(joined.g_all > 0, by_share, by_time))
     single = parts.filter(~parts.crosses).select(*columns, fraction=ibis.literal(1.0))
-    return materialise(ibis.union(single, split_up), "fractions")
+    return ibis.union(single, split_up)
 
 
 def _by_clock(alone: ir.Table, materialise: Steps) -> ir.Table:
