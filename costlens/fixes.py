@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -35,7 +36,7 @@ _TOOLS = {
     "costlens": "costlens",
     "pythonconnector": "python",
 }
-_DAGSTER = "python_logs: {dagster_handler_config: {handlers: {costlens: {class: costlens_dagster.boot.Boot}}}}"
+_DAGSTER = "python_logs: {dagster_handler_config: {handlers: {costlens: {class: costlens_dagster.boot.Boot, level: CRITICAL}}}}"
 _TAGGED_AT_THE_CLIENT = {
     "dagster": Fix("dagster.yaml, with costlens[dagster] in the image of the code locations", _DAGSTER),
     "airflow": Fix("image of the workers", "pip install 'costlens[airflow]'"),
@@ -63,9 +64,8 @@ def fix_of(kind: str, tool: str, connector: str, session: Mapping[str, Any]) -> 
         path = session.get("path")
         script = PurePosixPath(str(path)).name if path else None
         if script and script.endswith(".py"):
-            return Fix(
-                "where the script is started", f"costlens run --asset {script.removesuffix('.py')} -- python {path}"
-            )
+            words = ("costlens", "run", "--asset", script.removesuffix(".py"), "--", "python", str(path))
+            return Fix("where the script is started", shlex.join(words))
         return Fix("environment of the program", "python -m costlens.tagging --install")
     user = str(session.get("user"))
     if kind == "snowflake" and tool != "snowsight" and _NAME.fullmatch(user):

@@ -22,7 +22,6 @@ class Watch:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> None:
         """Turn tagging on before the package is loaded, so that its hooks are there in time."""
         if name in WATCHED:
-            leave()
             _instrument()
 
 
@@ -47,6 +46,7 @@ def leave() -> None:
 def _instrument() -> None:
     """Import what tags; where that fails (no wrapt, half an installation) the program runs on untagged."""
     try:
+        leave()
         from costlens.tagging.patching import instrument_by_use
 
         instrument_by_use()

@@ -73,6 +73,7 @@ LAYERS = (
     {"alerts", "sync"},
     {"check", "service", "status"},
     {"commands"},
+    {"__main__"},
 )
 CONNECTOR_MAY_IMPORT = {"connector", "orchestrator", "http_json", "model", "estate", "errors", "masking", "tagging"}
 

@@ -49,7 +49,7 @@ def test_entry_points_lead_to_modules_that_are_shipped(wheel: zipfile.Path) -> N
     (metadata,) = (each for each in wheel.iterdir() if each.name.endswith(".dist-info"))
     points = configparser.ConfigParser()
     points.read_string((metadata / "entry_points.txt").read_text(encoding="utf-8"))
-    assert points["console_scripts"]["costlens"] == "costlens.commands:main"
+    assert points["console_scripts"]["costlens"] == "costlens.__main__:main"
     assert set(points["costlens.connectors"]) == {"bigquery", "snowflake"}
     for group in points.sections():
         for target in points[group].values():

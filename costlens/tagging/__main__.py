@@ -10,10 +10,10 @@ from costlens.tagging.boot import exec_command
 from costlens.tagging.environment import install, uninstall
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None, prog: str = "python -m costlens.tagging") -> None:
     """Become the command that stands after `--`, or write the start files; exit with 2 where that cannot be."""
     parser = argparse.ArgumentParser(
-        prog="python -m costlens.tagging", description="Run a command, and tag every statement of every Python in it."
+        prog=prog, description="Run a command, and tag every statement of every Python in it."
     )
     parser.add_argument(
         "--asset", action="append", metavar="KEY", help="asset it is for, e.g. analytics/orders; repeatable"

@@ -193,6 +193,9 @@ class asset:  # noqa: N801  a context manager and decorator reads as a verb: `wi
         step: str | None = None,
         partition: str | None = None,
     ) -> None:
+        self._assets: tuple[str, ...] = ()
+        self._given: dict[str, str] = {}
+        self._entered: list[_Entry] = []
         given = {
             "team": team,
             "origin": origin,
@@ -202,9 +205,11 @@ class asset:  # noqa: N801  a context manager and decorator reads as a verb: `wi
             "step": step,
             "partition": partition,
         }
-        self._given = {name: str(value) for name, value in given.items() if value is not None}
+        attempt(None, self._say, keys, given)
+
+    def _say(self, keys: Iterable[object], given: Mapping[str, object]) -> None:
         self._assets = tuple(map(str, keys))
-        self._entered: list[_Entry] = []
+        self._given = {name: str(value) for name, value in given.items() if value is not None}
 
     @classmethod
     def of(cls, context: Context) -> asset:

@@ -76,6 +76,14 @@ def test_the_table_says_it_in_a_line(config: str) -> None:
     assert {share["name"] for share in only["by"]["connector"]} == {"bigquery"}
 
 
+def test_the_lines_are_those_of_the_install_pages() -> None:
+    connectors = Path(__file__).parents[2] / "connectors"
+    for tool, page in (("dagster", "costlens_dagster"), ("airflow", "costlens_airflow"), ("dbt", "costlens_dbt")):
+        text = (connectors / page / "README.md").read_text(encoding="utf-8")
+        for line in fix_of("snowflake", tool, "PythonConnector 4.8.1", {}).line.split(" && "):
+            assert line in text
+
+
 def test_a_month_without_queries_is_said(config: str) -> None:
     assert "no queries were charged in 2020-01" in said("coverage", "--config", config, "--month", "2020-01", code=1)
 
@@ -99,6 +107,14 @@ def test_a_month_without_queries_is_said(config: str) -> None:
             "PythonConnector 5.2.0",
             {"path": "/srv/jobs/load_orders.py"},
             "costlens run --asset load_orders -- python /srv/jobs/load_orders.py",
+        ),
+        (
+            "snowflake",
+            None,
+            None,
+            "PythonConnector 5.2.0",
+            {"path": "/srv/my jobs/load;x.py"},
+            "costlens run --asset 'load;x' -- python '/srv/my jobs/load;x.py'",
         ),
         ("snowflake", None, None, "JDBC 3.24.2", {"user": 'Odd "User"'}, "- {user: 'Odd \"User\"'}"),
         ("snowflake", "Snowflake Web App (PROD)", None, "Snowflake UI", {"user": "ANN"}, "- {user: ANN}"),

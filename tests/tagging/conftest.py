@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +17,8 @@ import pytest
 
 from costlens.tagging import codec, context, guard, patching, uninstrument
 
-#: Notes that a call of a driver's (distribution, call) is tagged.
-Matrix = Callable[[str, str], None]
+#: Notes that a call of a driver's (distribution, call) is tagged, or is not (`no`).
+Matrix = Callable[..., None]
 MATRIX = os.environ.get("COSTLENS_MATRIX")  # each test's environment is cleaned of it
 
 
@@ -251,14 +250,10 @@ def _snowflake(data: dict[str, Any], *, success: bool = True) -> dict[str, Any]:
 
 @pytest.fixture
 def matrix() -> Matrix:
-    """Note that a call of a driver's is tagged, for the table that `integrations/run` prints at its end."""
+    """Note whether a call of a driver's is tagged, for the tables of docs/tagging.md; where none are made, the page is asked."""
+    from tests.tagging.integrations.matrix import note
 
-    def note(driver: str, call: str) -> None:
-        if MATRIX:
-            with Path(MATRIX).open("a") as lines:
-                lines.write(f"{driver}\t{version(driver)}\t{call}\n")
-
-    return note
+    return lambda driver, call, cell="tagged": note(MATRIX, driver, version(driver), call, cell)
 
 
 @pytest.fixture

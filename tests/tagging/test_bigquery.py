@@ -82,11 +82,14 @@ def test_the_request_is_else_the_same(wire: Wire, client: bigquery.Client) -> No
     assert config.labels == {"team": "growth"}
 
 
-def test_what_is_no_job_is_left_alone(wire: Wire, client: bigquery.Client) -> None:
+def test_what_is_no_job_is_left_alone(wire: Wire, client: bigquery.Client, matrix: Matrix) -> None:
     with costlens.asset(KEY):
+        client.insert_rows_json("p.d.t", [{"x": 1}])
         client.cancel_job("j", location="US")
         client.create_dataset("d", exists_ok=True)
     assert all("cl_k" not in str(body) for _, body in wire.requests)
+    assert any(path.endswith("/insertAll") for path, _ in wire.requests)
+    matrix("google-cloud-bigquery", "insert_rows_json, which is no job", "no")
 
 
 def test_labels_of_a_full_job_are_the_users(wire: Wire, client: bigquery.Client) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import inspect
+import io
 import logging
-import pkgutil
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,19 +18,15 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-import costlens.tagging
+import costlens
 from costlens.tagging import caller, context, drivers, patching, statement
+from tests.tagging.breaking import TRUSTED, Breaker, Broken, modules, noticed
 
 if TYPE_CHECKING:
     from tests.tagging.conftest import Wire
 
 #: The shield, and SQLAlchemy's hook that stands in it: what catches cannot be what fails.
 SHIELD = {"attempt", "_before_cursor_execute"}
-
-
-def modules() -> list[types.ModuleType]:
-    found = pkgutil.walk_packages(costlens.tagging.__path__, "costlens.tagging.")
-    return [costlens.tagging, *(import_module(each.name) for each in found if ".site" not in each.name)]
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -49,10 +44,6 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 FUNCTIONS = dict(functions())
-
-
-class Broken(RuntimeError):
-    """What a broken function raises."""
 
 
 def break_(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], calls: list[str]) -> None:
@@ -83,17 +74,53 @@ class Users:
         self.bigquery = bigquery.Client(project="p", credentials=AnonymousCredentials(), client_options=options)  # type: ignore[no-untyped-call]
         self.engine = sa.create_engine("sqlite://")
 
-    def run(self) -> None:
+    def run(self, between: Callable[[], None] = lambda: None) -> None:
         self.wire.requests.clear()
         with costlens.asset("a/b", team="growth"):
             assert self.snowflake.cursor().execute("select 1").fetchall() == [(1,)]  # type: ignore[union-attr]
+            between()
             self.snowflake.cursor().execute("alter session set query_tag = 'mine'")
+            between()
             assert [row["x"] for row in self.bigquery.query_and_wait("select 1")] == [1]
+            between()
+            rows = io.BytesIO(b"1\n")
+            self.bigquery.load_table_from_file(rows, "p.d.t", job_config=bigquery.LoadJobConfig(source_format="CSV"))
+            between()
             with self.engine.begin() as connection:
                 assert connection.exec_driver_sql("select 1 where '/* */' != :a", {"a": 1}).scalar_one() == 1
+            between()
         assert self.wire.texts == ["select 1", "alter session set query_tag = 'mine'"]
-        (job,) = self.wire.jobs
-        assert job["query"] == "select 1"
+        query, load = self.wire.jobs
+        assert query["query"] == "select 1"
+        assert load["configuration"]["load"]["sourceFormat"] == "CSV"
+
+    def decorated(self, between: Callable[[], None] = lambda: None) -> None:
+        """A statement in functions, generators and coroutines that are in a context."""
+        self.wire.requests.clear()
+
+        @costlens.asset("f")
+        def function() -> Any:
+            return self.snowflake.cursor().execute("select 1").fetchall()  # type: ignore[union-attr]
+
+        @costlens.asset("g")
+        def generator() -> Iterator[Any]:
+            yield function()
+
+        @costlens.asset("c")
+        async def coroutine() -> Any:
+            return function()
+
+        @costlens.asset("h")
+        async def asynchronous() -> AsyncIterator[Any]:
+            yield await coroutine()
+
+        async def all_of_them() -> list[Any]:
+            return [rows async for rows in asynchronous()]
+
+        for call in (function, lambda: next(generator()), lambda: asyncio.run(all_of_them())[0]):
+            between()
+            assert call() == [(1,)]
+        assert self.wire.texts == ["select 1"] * 3
 
     def close(self) -> None:
         self.snowflake.close()
@@ -138,6 +165,23 @@ def test_broken_statements_run_as_they_are(
     wanted = {"codec.query_tag", "caller.user_place", "codec.labels", "context.current", "context.asset._enter"}
     assert {f"costlens.tagging.{name}" for name in wanted} <= reached
     assert len(reached) > 45
+    assert "secret" not in caplog.text
+
+
+def test_what_a_statement_comes_to_may_fail_wherever_it_is(users: Users, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is listed but what may not: nested functions, methods and lambdas are seen while the program runs."""
+
+    def program(breaker: Breaker) -> None:
+        costlens.instrument()
+        for part in (users.run, users.decorated):
+            breaker.arm()
+            part(breaker.arm)
+        breaker.arm()
+        costlens.uninstrument()
+
+    entered, felt = noticed(program)
+    assert felt == TRUSTED - {"snowflake._awaits.wrapper"}  # that one is entered in tests/tagging/integrations
+    assert {"codec.query_tag", "codec._forms", "caller.user_place", "context._Process.enter"} <= entered - felt
     assert "secret" not in caplog.text
 
 

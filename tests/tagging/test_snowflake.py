@@ -121,10 +121,11 @@ def test_server_side_binding(wire: Wire, style: str, matrix: Matrix) -> None:
         "/* dbt */ -- x\n  alter session unset query_tag",
     ],
 )
-def test_statements_of_the_session_are_left_alone(wire: Wire, connection: Any, text: str) -> None:
+def test_statements_of_the_session_are_left_alone(wire: Wire, connection: Any, text: str, matrix: Matrix) -> None:
     with costlens.asset("x"):
         connection.cursor().execute(text)
     assert wire.tag(text) is None
+    matrix("snowflake-connector-python", "USE, ALTER SESSION, SHOW PARAMETERS, BEGIN, COMMIT, ROLLBACK", "no")
 
 
 def test_a_block_is_tagged(wire: Wire, connection: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from databricks import sql  # type: ignore[import-not-found]
 
 import costlens
 from costlens.tagging.drivers.databricks import read_tags
+from tests.tagging.breaking import TRUSTED, Breaker, noticed
 
 if TYPE_CHECKING:
     from tests.tagging.conftest import Matrix, Wire
@@ -50,20 +50,45 @@ def test_statements_carry_their_asset_and_the_users_tags(wire: Wire, matrix: Mat
     matrix("databricks-sql-connector", "execute, execute_async, executemany")
 
 
-@pytest.mark.parametrize("path", ["/sql/protocolv1/o/1/0101-abc"])
-def test_clusters_are_left_alone(path: str) -> None:
-    from costlens.tagging.drivers import databricks
+def test_clusters_are_left_alone(wire: Wire, matrix: Matrix) -> None:
+    """They know no query tags, and are spoken to by another protocol than the stand-in's: what would be sent is looked at."""
+    costlens.instrument()
+    with connect(wire) as made, costlens.asset("x"):
+        made.session.http_path = "/sql/protocolv1/o/1/0101-abc"
+        made.cursor().execute("select 1")
+        made.session.http_path = "/sql/1.0/endpoints/abc"
+        made.cursor().execute("select 1")
+    cluster, warehouse = tags(wire)
+    assert cluster == {}
+    assert warehouse["cl_a"] == "x"
+    matrix("databricks-sql-connector", "on clusters", "no")
 
-    assert databricks._WAREHOUSE.search(path) is None
-    assert databricks._WAREHOUSE.search("/sql/1.0/endpoints/abc")
 
-
-def test_tags_set_by_sql_come_first(wire: Wire) -> None:
+def test_tags_set_by_sql_come_first(wire: Wire, matrix: Matrix) -> None:
     costlens.instrument()
     with connect(wire) as made, costlens.asset("x"):
         made.cursor().execute("SET QUERY_TAGS['team'] = 'x'")
         made.cursor().execute("select 1")
     assert tags(wire) == [{}, {}]
+    matrix("databricks-sql-connector", "after SET QUERY_TAGS by SQL", "no")
+
+
+def test_a_fault_of_ours_is_not_noticed(wire: Wire) -> None:
+    """As tests/tagging/test_faults.py, which knows no Databricks."""
+
+    def program(breaker: Breaker) -> None:
+        wire.requests.clear()
+        costlens.instrument()
+        with connect(wire, query_tags={"mine": "a"}) as made, costlens.asset("x"):
+            breaker.arm()
+            made.cursor().execute("select 1")
+            breaker.arm()
+            made.cursor().execute_async("select 2")
+        assert len(tags(wire)) == 2
+
+    entered, felt = noticed(program)
+    assert felt == TRUSTED & entered
+    assert "databricks._rewriting.rewrite" in entered - felt
 
 
 def test_reading_tags() -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas
+import pytest
 import snowflake.connector
-import sqlalchemy as sa
-from snowflake.connector import aio
 from snowflake.connector.pandas_tools import write_pandas
 
 import costlens
 from costlens.tagging import codec
+from tests.tagging.breaking import TRUSTED, Breaker, noticed
 
 if TYPE_CHECKING:
     from tests.tagging.conftest import Matrix, Wire
 
+try:
+    from snowflake.connector import aio
+except ImportError:  # the lowest that is supported has none yet
+    aio = None
+
+AIO = "aio: execute, executemany, execute_async"
 IS_5 = int(snowflake.connector.__version__.partition(".")[0]) >= 5
 
 
@@ -34,6 +41,9 @@ def settings(wire: Wire) -> dict[str, Any]:
 
 
 def test_aio(wire: Wire, matrix: Matrix) -> None:
+    if aio is None:
+        matrix("snowflake-connector-python", AIO, "absent")
+        pytest.skip("this version has no aio")
     costlens.instrument()
 
     async def build(name: str) -> None:
@@ -63,7 +73,7 @@ def test_aio(wire: Wire, matrix: Matrix) -> None:
             assert ours["f"].startswith("tests/tagging/integrations/snowflake_more.py:")
             assert own == ("changed" if "changed" in text else "mine")
     assert wire.tag("show parameters like 'QUERY_TAG'") is None
-    matrix("snowflake-connector-python", "aio: execute, executemany, execute_async")
+    matrix("snowflake-connector-python", AIO)
 
 
 def test_write_pandas(wire: Wire, matrix: Matrix) -> None:
@@ -82,6 +92,9 @@ def test_write_pandas(wire: Wire, matrix: Matrix) -> None:
 
 
 def test_sqlalchemy(wire: Wire, matrix: Matrix) -> None:
+    pytest.importorskip("snowflake.sqlalchemy")  # no release of it goes with connector 5.0
+    import sqlalchemy as sa
+
     costlens.instrument()
     engine = sa.create_engine("snowflake://", connect_args=settings(wire))
     with costlens.asset("x"), engine.connect() as connection, warnings.catch_warnings():
@@ -91,3 +104,26 @@ def test_sqlalchemy(wire: Wire, matrix: Matrix) -> None:
     engine.dispose()
     assert (wire.cl("select '%'") or {})["a"] == ["x"]
     matrix("snowflake-connector-python", "SQLAlchemy")
+
+
+@pytest.mark.skipif(aio is None, reason="this version has no aio")
+def test_a_fault_of_ours_is_not_noticed_by_aio(wire: Wire) -> None:
+    """As tests/tagging/test_faults.py, which knows no aio."""
+
+    async def statements(arm: Callable[[], None]) -> None:
+        async with aio.SnowflakeConnection(**settings(wire)) as made:  # type: ignore[attr-defined]
+            with costlens.asset("a"):
+                for text in ("select 1", "alter session set query_tag = 'mine'", "select 2"):
+                    arm()
+                    await made.cursor().execute(text)
+
+    def program(breaker: Breaker) -> None:
+        wire.requests.clear()
+        costlens.instrument()
+        breaker.arm()
+        asyncio.run(statements(breaker.arm))
+        assert [text for text in wire.texts if "select" in text] == ["select 1", "select 2"]
+
+    entered, felt = noticed(program)
+    assert felt == TRUSTED & entered
+    assert "snowflake._awaits.wrapper" in felt
