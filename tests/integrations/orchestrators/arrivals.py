@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,31 @@ class Statement:
         return _UNMETERED.match(" ".join(_COMMENTS.sub(" ", self.text).lower().split())) is None
 
 
+class Together:
+    """Statements of which the first to arrive waits for the others: they run at once, or the test says that they did not."""
+
+    #: Seconds until it waits no more; spent only where they do not meet.
+    PATIENCE = 300
+
+    def __init__(self, *parts: str) -> None:
+        self._parts, self._barrier = parts, threading.Barrier(len(parts), action=self._meet)
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
+        self.have_met = False
+
+    def _meet(self) -> None:
+        self.have_met = True
+
+    def wait(self, text: str) -> None:
+        with self._lock:
+            part = next((part for part in self._parts if part in text and part not in self._waiting), None)
+            if part is None:
+                return
+            self._waiting.add(part)
+        with suppress(threading.BrokenBarrierError):
+            self._barrier.wait(self.PATIENCE)
+
+
 @dataclass
 class Faults:
     """What goes wrong: texts of statements that fail, and how often; requests that are refused once and then taken."""
@@ -49,12 +75,16 @@ class Faults:
     """Part of a text -> how many more statements with it fail; -1 = all."""
     unavailable: dict[str, int] = field(default_factory=dict)
     """Part of a text -> how many more requests with it are answered by 503, which drivers send again."""
-    slow: dict[str, threading.Event] = field(default_factory=dict)
-    """Part of a text -> what a statement with it waits for."""
+    together: Together | None = None
+    """Statements that wait for one another."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fails(self, text: str) -> bool:
         return self._due(self.failing, text)
+
+    def wait(self, text: str) -> None:
+        if self.together:
+            self.together.wait(text)
 
     def is_unavailable(self, text: str) -> bool:
         return self._due(self.unavailable, text)

@@ -111,9 +111,7 @@ class BigQuery:
             if faults.is_unavailable(text):
                 self.arrivals.refused.append(statement)
                 return _error(503, "backendError", "try again")
-            for part, event in faults.slow.items():
-                if part in text:
-                    event.wait(30)
+            faults.wait(text)
         job = self._job(sent, reference, kind, project)
         if not configuration.get("dryRun"):
             if faults.fails(text):

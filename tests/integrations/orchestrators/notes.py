@@ -6,13 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.tagging.integrations import matrix
+
+NOTES = os.environ.get("COSTLENS_MATRIX")  # each test's environment is cleaned of it
+
 
 def note(programs: Path, distribution: str, *calls: str) -> None:
-    """Add a line per call: (distribution, its version in that environment, call); nothing without COSTLENS_MATRIX."""
-    notes = os.environ.get("COSTLENS_MATRIX")
-    if not notes:
-        return
+    """Note each call as tagged, by the version in that environment; where no tables are made, see that the page says so."""
     code = f"import importlib.metadata; print(importlib.metadata.version({distribution!r}))"
     done = subprocess.run([programs / "python", "-c", code], capture_output=True, text=True, check=True)
-    with Path(notes).open("a") as lines:
-        lines.writelines(f"{distribution}\t{done.stdout.strip()}\t{call}\n" for call in calls)
+    for call in calls:
+        matrix.note(NOTES, distribution, done.stdout.strip(), call, "tagged")

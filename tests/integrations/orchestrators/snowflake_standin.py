@@ -106,9 +106,7 @@ class Snowflake:
             refused = Statement("snowflake", query_id, text, str(session.number), tag, client=application)
             self.arrivals.refused.append(refused)
             return 503, {}
-        for part, event in faults.slow.items():
-            if part in text:
-                event.wait(30)
+        faults.wait(text)
         status = "FAIL" if faults.fails(text) else "SUCCESS"
         self.arrivals.add(
             Statement("snowflake", query_id, text, str(session.number), tag, status=status, client=application)
