@@ -16,6 +16,7 @@ from types import CodeType, FrameType, ModuleType
 
 import costlens.tagging
 from costlens.tagging import context, guard, patching
+from costlens.tagging.drivers import sqlalchemy
 
 CORE = Path(costlens.tagging.__file__).parent
 
@@ -89,6 +90,11 @@ def forget(more: Iterable[ModuleType] = ()) -> None:
     """Make tagging as new: nothing patched, entered, said or remembered."""
     patching._uninstrument()
     patching._is_on = None
+    if "sqlalchemy" in sys.modules:  # a broken undo leaves its listener
+        from sqlalchemy import Engine, event
+
+        if event.contains(Engine, "before_cursor_execute", sqlalchemy._before_cursor_execute):
+            event.remove(Engine, "before_cursor_execute", sqlalchemy._before_cursor_execute)
     context._process.__init__(None)  # type: ignore[misc]  # a broken _exit leaves its block open
     context._entry.set(None)
     context._refinements.clear()
