@@ -36,6 +36,7 @@ TEAM = {
     "marts/broken": "finance",
     "marts/regions": "finance",
     "marts/ledger": "finance",
+    "marts/waited": "growth",
     "bq/sessions": "platform",
 }
 #: A part of a statement's text -> whose it is; only the DAGs themselves say so.
@@ -49,6 +50,7 @@ WHOSE = {
     "shop.broken": ["marts/broken"],
     "shop.regions": ["marts/regions"],
     "shop.ledger": ["marts/ledger"],
+    "shop.waited": ["marts/waited"],
     "web.sessions": ["bq/sessions"],
 }
 
@@ -131,6 +133,9 @@ def test_every_statement_carries_its_asset(warehouses: Warehouses, said: dict[st
     assert {each.cl["s"] for each in warehouses.of("shop.regions")} == {"regions[0]", "regions[1]"}
     assert [each.status for each in warehouses.of("shop.flaky")][:1] == ["FAIL"]
     assert {each.client for each in warehouses.of("shop.ledger")} == {"SQL API"}
+    # What is told afterwards comes of Airflow alone, when the trigger of the deferred task has fired.
+    waited = [(each.text.split("'")[1], each.cl["s"]) for each in warehouses.of("shop.waited")]
+    assert waited == [("before", "waiting"), ("after", "waiting")]
 
 
 def test_cost_goes_to_asset_and_team(
@@ -146,7 +151,7 @@ def test_cost_goes_to_asset_and_team(
     note(
         BIN,
         "apache-airflow-core",
-        "tasks with outlets and without, mapped tasks; threads; failures; retries; BashOperator",
+        "tasks with outlets and without, mapped tasks, tasks that defer; threads; failures; retries; BashOperator",
     )
     note(
         BIN, "apache-airflow-providers-snowflake", "SnowflakeHook", "SnowflakeSqlApiOperator", "SQLExecuteQueryOperator"

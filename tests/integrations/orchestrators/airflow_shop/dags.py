@@ -10,7 +10,8 @@ from airflow.providers.google.cloud.operators.bigquery import BigQueryInsertJobO
 from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
 from airflow.providers.snowflake.operators.snowflake import SnowflakeSqlApiOperator
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, Asset, task
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import DAG, Asset, BaseOperator, task
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import LoadMode
 
@@ -19,6 +20,17 @@ HERE = Path(__file__).parent
 
 def execute(sql: str) -> None:
     SnowflakeHook(snowflake_conn_id="snowflake").run(sql)
+
+
+class Waiting(BaseOperator):
+    """Submits, gives its place up, and comes back to look at what became of it."""
+
+    def execute(self, context):
+        execute("insert into shop.waited select 'before'")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(0)), method_name="resume")
+
+    def resume(self, context, event=None):
+        execute("insert into shop.waited select 'after'")
 
 
 with DAG("nightly", tags=["team:growth"], default_args={"owner": "ann"}):
@@ -75,6 +87,7 @@ with DAG("hourly", default_args={"owner": "finance"}):
         statement_count=1,
         outlets=[Asset("marts/ledger")],
     )
+    Waiting(task_id="waiting", outlets=[Asset("marts/waited")])
 
 with DAG("dbt", default_args={"owner": "platform"}):
     DbtTaskGroup(
