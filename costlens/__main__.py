@@ -25,7 +25,7 @@ def _core(missing: str | None) -> None:
         run(sys.argv[2:], prog="costlens run")
         return
     print(
-        f"costlens: {missing} is not installed; what tags statements needs it not (`costlens run --asset KEY -- CMD`), "
+        f"costlens: {missing} is not installed; what tags statements does not need it (`costlens run --asset KEY -- CMD`), "
         "for all else: pip install 'costlens[all]'",
         file=sys.stderr,
     )

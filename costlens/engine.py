@@ -171,7 +171,7 @@ class Engine:
         return f"{hint}_{self._names}"
 
     def sql(self, expression: ir.Table) -> str:
-        """Compile an expression to DuckDB's SQL."""
+        """Compile an expression to DuckDB's SQL; a table of this engine that was made without a row has none for good."""
         return compiled(expression, self._empty) or no_rows(expression)
 
     def materialise(self, expression: ir.Table, hint: str) -> ir.Table:

@@ -40,12 +40,13 @@ Settled = Callable[[list[Row], list[Row]], tuple[list[Row], list[Row]]]
 
 
 class Books:
-    """Two tables of a connection, and what settles them: written once, run often."""
+    """Two tables of a connection, and what settles them: written once, run often; of tables without a row nothing would be written."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.tables = {
-            table.name: self.engine.register(arrow(table, []), table.name, table.columns) for table in (METERING, USAGE)
+            table.name: self.engine.register(arrow(table, [row]), table.name, table.columns)
+            for table, row in ((METERING, metered("any", 0, "1")), (USAGE, committed("any", 1)))
         }
         found = settle(self.tables)
         assert all(rows.schema() == self.tables[name].schema() for name, rows in found.items())

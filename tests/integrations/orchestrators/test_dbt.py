@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from costlens.tagging import codec
-from tests.integrations.orchestrators.arrivals import Statement
+from tests.integrations.orchestrators.arrivals import Statement, Together
 from tests.integrations.orchestrators.books import charged, expected, timed
 from tests.integrations.orchestrators.hooks import check_hooks
 from tests.integrations.orchestrators.notes import note
@@ -122,8 +122,11 @@ def test_every_statement_of_every_node(
 ) -> None:
     warehouses.faults.failing["this model fails"] = -1
     warehouses.faults.unavailable["stg_users"] = 1
+    both = Together('"node_id": "model.shop.stg_orders"', '"node_id": "model.shop.stg_users"')
+    warehouses.faults.together = both
     first = dbt(warehouses, folder, "build", "--target", target)
     assert "PASS=10 WARN=0 ERROR=1 SKIP=0" in first.stdout, first.stdout + first.stderr
+    assert both.have_met  # two nodes at once, in one process
     check_tags(warehouses.statements)
     ran = len(warehouses.statements)
     second = dbt(warehouses, folder, "build", "--target", target)  # now the incremental model is merged
@@ -146,7 +149,7 @@ def test_every_statement_of_every_node(
     note(
         BIN,
         "dbt-core",
-        "models, incremental models, seeds, tests, hooks; four threads; failures; retries",
+        "models, incremental models, seeds, tests, hooks; two at once in four threads; failures; retries",
     )
     note(BIN, f"dbt-{target}", "all statements of a node, beside the user's own tag or labels")
 
