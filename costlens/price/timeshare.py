@@ -216,6 +216,7 @@ def _steps(boundaries: ir.Table, materialise: Steps) -> ir.Table:
     boundaries = materialise(boundaries, "boundaries")
     fixed = boundaries.filter(~boundaries.varied).drop("varied")
     varying = boundaries.filter(boundaries.varied).drop("varied")
+    # By time, and at one time by turn (-1, 0, 1): one number, since an engine sorts by that faster than by two columns.
     varying = varying.mutate(order=varying["at"] * 4 + varying.turn.cast("int64"))
     varying = varying.mutate(seen=(varying.turn == 0).sum().over(_so_far()))
     filled = varying.rate.max().over(ibis.window(group_by=["lane", "day", "seen"]))

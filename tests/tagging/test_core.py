@@ -27,8 +27,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
-def run(python: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    settings = {**os.environ, "PYTHONPATH": str(python.parents[1] / "libraries")}
+def run(python: Path, *arguments: str | Path, beside: Path | None = None) -> subprocess.CompletedProcess[str]:
+    folders = [python.parents[1] / "libraries", *([beside] if beside else [])]
+    settings = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     return subprocess.run(
         [python, "-m", "costlens", *arguments], env=settings, capture_output=True, text=True, check=False
     )
@@ -57,10 +58,10 @@ def test_other_commands_say_what_they_need(python: Path) -> None:
     assert "pip install 'costlens[all]'" in done.stderr
 
 
-def test_beside_an_orchestrator_that_brings_click(python: Path) -> None:
-    libraries = python.parents[1] / "libraries"
-    (libraries / "click").symlink_to(Path(click.__file__).parent)
-    done = run(python, "run", "--asset", "x", "--", "sh", "-c", "exit 7")
+def test_beside_an_orchestrator_that_brings_click(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "click").symlink_to(Path(click.__file__).parent)
+    done = run(python, "run", "--asset", "x", "--", "sh", "-c", "exit 7", beside=tmp_path)
     assert (done.returncode, done.stderr) == (7, "")
-    done = run(python, "status")
+    done = run(python, "status", beside=tmp_path)
     assert (done.returncode, done.stderr.splitlines()[0][:10], done.stderr.count("\n")) == (1, "costlens: ", 1)
+    assert "click" not in done.stderr

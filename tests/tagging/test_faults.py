@@ -191,13 +191,17 @@ def test_a_fault_is_said_once(users: Users, monkeypatch: pytest.MonkeyPatch, cap
     for _ in range(3):
         users.run()
     said = [record.getMessage() for record in caplog.records if record.name == "costlens"]
+    assert said
     assert len(said) == len(set(said))
     assert all("Broken" in message for message in said)
 
 
 def test_a_broken_logger_does_not_matter(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            asked.append(record)
             raise Broken
 
     costlens.instrument()
@@ -205,3 +209,4 @@ def test_a_broken_logger_does_not_matter(users: Users, monkeypatch: pytest.Monke
     break_(monkeypatch, FUNCTIONS["costlens.tagging.statement.subject"], [])
     users.run()
     logging.getLogger("costlens").removeHandler(handler)
+    assert asked
