@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -98,16 +99,25 @@ class Books:
             else:
                 quiet[name] |= change.days
         self._know_people()
-        told = dirty | self.shapes.read(quiet["shapes"], before=self.before.get("shapes"))
-        told |= self.shapes.accessed(quiet["accesses"]) & self._all_days()
+        told = set(dirty)
         reach = self._reach(dirty)
-        retold = self._retold(told | self.shapes.followed(told), quiet["sessions"], reach)
-        booked.unpriced = self._price(reach)
-        retold |= self._attribute(retold)
+        # Neither asks for what the other makes, and while Python reads texts for one, the engine computes for the other.
+        with self.engine.aside(lambda engine: self._with(engine)._price(reach)) as unpriced:
+            told |= self.shapes.read(quiet["shapes"], before=self.before.get("shapes"))
+            told |= self.shapes.accessed(quiet["accesses"]) & self._all_days()
+            retold = self._retold(told | self.shapes.followed(told), quiet["sessions"], reach)
+            retold |= self._attribute(retold)
+        booked.unpriced = unpriced.result()
         self._daily(retold)
         booked.days_priced = len(reach.write)
         booked.info = self._info(files, staged)
         return booked
+
+    def _with(self, engine: Engine) -> Books:
+        """Return these books, with another engine."""
+        other = copy(self)
+        other.engine = engine
+        return other
 
     def retell(self, told: ir.Table) -> dict[str, Any]:
         """Attribute again the days of queries of which an orchestrator tells otherwise than before; return the new info.
@@ -301,11 +311,8 @@ class Books:
         for days in self._chunks(reach.write):
             facts = self._facts(self._closure(set(days)).read)
             with self.engine.scratch():
-                charges = price(
-                    facts, facts["rates"], self.connector.billing, days, self.as_of, self.engine.materialise
-                )
-                # Run before it is written: threads that compute a union and write its partitions get in each other's way.
-                charges = self.engine.materialise(charges, "charges")
+                engine, billing = self.engine, self.connector.billing
+                charges = price(facts, facts["rates"], billing, days, self.as_of, engine.materialise, engine.forget)
                 self.writer.replace("charges", self.source, days, charges, self.engine)
             written = self._stored("charges", days)
             missing |= {f"{row['service']} ({row['unit']})" for row in self.engine.rows(unpriced(written))}

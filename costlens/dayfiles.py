@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # DuckDB keeps a file open per partition, up to 100; past that it closes them early and leaves several small ones, or
 # runs out of memory holding rows back.
 DAYS_AT_ONCE = 90
+#: Rows of a row group: a thread that ends with fewer than about half of it has its rows written by one thread, at the very end.
+GROUP = 20_480
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def write_days(engine: Engine, rows: ir.Table, table: Table, folder: Path, *, da
     written = engine.connection.execute(
         f"copy ({lake_sql(engine, rows, table)}{' order by source, day' if days > DAYS_AT_ONCE else ''}) to '{target}' "
         "(format parquet, compression zstd, compression_level 1, partition_by (source, day), "
-        "write_partition_columns true, append true, filename_pattern 'part-{uuid}', return_stats true)"
+        f"write_partition_columns true, append true, filename_pattern 'part-{{uuid}}', return_stats true, row_group_size {GROUP})"
     ).fetchall()
     return [
         DayFile(Path(path), Path(path).relative_to(folder).as_posix(), dict(partition), int(count), int(size))

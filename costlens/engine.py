@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -133,13 +133,12 @@ class Engine:
         self.connection.execute("set timezone = 'UTC'")
         self.connection.execute("set preserve_insertion_order = false")
         self.connection.execute("set enable_progress_bar = false")
-        # Held till the end, partitions are written by one thread after all else is done.
-        self.connection.execute("set partitioned_write_flush_threshold = 50000")
         if self._spill:
             self.connection.execute(f"set temp_directory = '{self._spill.name}'")
             self.connection.execute(f"set memory_limit = '{memory or os.environ.get('COSTLENS_MEMORY', '1200MB')}'")
         if threads:
             self.connection.execute(f"set threads = {threads}")
+        self._is_ahead = ahead
         if ahead:
             self.connection = cast("duckdb.DuckDBPyConnection", _Ahead(self.connection))
 
@@ -158,11 +157,14 @@ class Engine:
     def aside(self, work: Callable[[Engine], _Made]) -> Iterator[Future[_Made]]:
         """Do `work` in a thread of its own beside what the block does; the end of the block waits for it.
 
-        It has an engine with temporary tables of its own, within this one's memory.
+        It has an engine with temporary tables of its own, within this one's memory; ahead where this one is.
         """
         other = copy(self)
-        other._empty = set(self._empty)
-        with self.connection.cursor() as other.connection, ThreadPoolExecutor(1, "costlens-aside") as pool:
+        other._empty, other._known_columns = set(self._empty), dict(self._known_columns)
+        other.connection = self.connection.cursor()
+        if self._is_ahead:
+            other.connection = cast("duckdb.DuckDBPyConnection", _Ahead(other.connection))
+        with closing(other.connection), ThreadPoolExecutor(1, "costlens-aside") as pool:
             yield pool.submit(work, other)
 
     def name(self, hint: str) -> str:
@@ -187,6 +189,10 @@ class Engine:
         """Run what has no answer, later where this engine is ahead."""
         held: object = self.connection
         held.later(statement) if isinstance(held, _Ahead) else self.connection.execute(statement)
+
+    def forget(self, table: ir.Table) -> None:
+        """Drop a table that `materialise` made, once what was asked of it before is done."""
+        self._run(f"drop table if exists {_quote(table.get_name())}")
 
     def drop(self, table: ir.Table) -> None:
         """Forget a temporary table or view of this connection."""

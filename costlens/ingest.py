@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,22 @@ class Staged:
         return lone_days(files) if len(files) == len(found) else {}
 
 
+def merged(parts: Sequence[Staged], views: Sequence[View]) -> Staged:
+    """Return what several stages of one source brought as one brought it, in the order of its views."""
+    place = {view.name: number for number, view in enumerate(views)}
+    whole = Staged(parts[0].source)
+    for part in parts:
+        whole.problems += part.problems
+        whole.written |= part.written
+    for name in ("windows", "missing", "failed"):
+        found = [item for part in parts for item in getattr(part, name).items()]
+        setattr(whole, name, dict(sorted(found, key=lambda item: place[item[0]])))
+    found = [item for part in parts for item in part.files.items()]
+    whole.files = dict(sorted(found, key=lambda item: place[item[0][1]]))
+    whole.problems.sort(key=lambda problem: (problem.table, problem.reason))
+    return whole
+
+
 class Stage:
     """Writes the facts of one source below a folder; `keep_keys` are the tag and label keys that need no mask."""
 
@@ -67,14 +83,14 @@ class Stage:
         self.keep_keys = tuple(keep_keys)
         self.staged = Staged(connector.settings.name)
 
-    def pull(self, read: Read, windows: Mapping[str, Window]) -> Staged:
-        """Read every view that has a window.
+    def pull(self, read: Read, windows: Mapping[str, Window], views: Iterator[View] | None = None) -> Staged:
+        """Read every view that has a window; of `views`, those that this iterator has left.
 
         A view that may not be read, or whose export is damaged, is noted and left out, the others go on; a warehouse of which nothing
         was read raises its SourceError. Rows that cannot be are problems; facts outside the
         window are left out, since a view may be read wider than wanted.
         """
-        for view in self.connector.views:
+        for view in views or self.connector.views:
             if view.name not in windows:
                 continue
             try:

@@ -6,7 +6,7 @@ import gc
 import json
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -19,7 +19,7 @@ from costlens.book import Booked, Books
 from costlens.engine import Engine
 from costlens.errors import LedgerEmpty, Problem
 from costlens.exports import ExportReader
-from costlens.ingest import Read, Stage, Staged
+from costlens.ingest import Read, Stage, Staged, merged
 from costlens.ledger.leases import holder_name
 from costlens.orchestration import estate_of
 from costlens.settings.attribution import Settings as AttributionSettings
@@ -123,9 +123,7 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
         if number and not windows:
             continue
         with tempfile.TemporaryDirectory(prefix="costlens-pull-") as folder, Engine(ahead=True) as engine:
-            with reader(connector, engine, known) as (read, problems):
-                staged = Stage(connector, engine, Path(folder), keep).pull(read, windows)
-                staged.problems.extend(problems())
+            staged = _pull(connector, engine, Path(folder), keep, windows, known)
             cursors = _cursors(ledger, staged, part)
             booked = _commit(
                 config, ledger, connector, engine, staged, estate, code, request, seen, cursors, number == 0
@@ -135,6 +133,30 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
         if len(windows) and request.since is None and booked.snapshot is not None:
             echo(f"{connector.settings.name}: {_read(windows, is_part=len(plan) > 1)}")
     return summary
+
+
+def _pull(
+    connector: Connector,
+    engine: Engine,
+    folder: Path,
+    keep: Sequence[str],
+    windows: Mapping[str, Window],
+    known: exported.Seen,
+) -> Staged:
+    """Stage what is to be read: of an export two views at a time, since Python reads texts of one while the engine copies the other."""
+    views = iter(connector.views)
+
+    def pull(engine: Engine) -> Staged:
+        with reader(connector, engine, known) as (read, problems):
+            staged = Stage(connector, engine, folder, keep).pull(read, windows, views)
+            staged.problems.extend(problems())
+        return staged
+
+    if connector.settings.export is None:
+        return pull(engine)
+    with engine.aside(pull) as rest:
+        mine = pull(engine)
+    return merged([mine, rest.result()], connector.views)
 
 
 @contextmanager

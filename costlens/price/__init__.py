@@ -18,7 +18,7 @@ from costlens.price.overhead import overhead_lines
 from costlens.price.own import own_parts, pool_lines
 from costlens.price.pools import pool_hours
 from costlens.price.rates import needs, resolve_rates
-from costlens.price.times import Materialise, Steps, billing_period, final_at, turned_final
+from costlens.price.times import Forget, Materialise, Steps, billing_period, final_at, turned_final
 from costlens.price.timeshare import share_time
 from costlens.price.weights import weigh
 
@@ -49,6 +49,7 @@ def price(
     days: Collection[int],
     as_of: int,
     materialise: Materialise,
+    forget: Forget = lambda table: None,
 ) -> ir.Table:
     """Return the charges of `days` (columns of model.CHARGES, pipeline types) as of an instant in microseconds.
 
@@ -57,7 +58,8 @@ def price(
     more does no harm. `rates`: rows of `resolve_rates`, found by equality.
 
     Nothing is dropped for want of a price: such lines cost 0 and have rate_origin `unpriced` (see `unpriced`). The result
-    refers to tables that `materialise` made. It is the same whether days are priced together or apart.
+    refers to tables that `materialise` made; what it does not refer to is given to `forget`. It is the same whether days are
+    priced together or apart.
     """
     days = sorted(set(days))
     if not days:
@@ -65,12 +67,20 @@ def price(
     # A billing day of another zone also holds hours of the UTC day after (or before) it: those are priced to compare the
     # bill with, and not returned.
     wide = days if billing.calendar == "UTC" else sorted({day + step for day in days for step in (-1, 0, 1)})
-    steps = Steps(materialise)
+    steps = Steps(materialise, forget)
     rates = rate_table(rates, steps)
-    shares = share_time(facts, billing, wide, steps)
-    weights = weigh(facts, shares, billing, wide, steps)
+    with steps.stage() as kept:
+        shares = share_time(facts, billing, wide, steps)
+        kept += [shares.parts, shares.pools, shares.lulls]
+    with steps.stage() as kept:
+        weights = weigh(facts, shares, billing, wide, steps)
+        kept.append(weights)
+    steps.forget(shares.parts)
     hours = pool_hours(facts, rates, shares, weights, billing, wide, steps)
-    own = own_parts(weights, hours, steps)
+    with steps.stage() as kept:
+        own = own_parts(weights, hours, steps)
+        kept.append(own)
+    steps.forget(weights)
     parts = pool_lines(facts, shares, own, hours, billing, steps)
     if billing.bytes_service is not None:
         parts.append(bytes_lines(facts["queries"], rates, billing, wide, steps))

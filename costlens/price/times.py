@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ EPOCH = date(1970, 1, 1)
 MOST_HOURS = 10_000
 
 Materialise = Callable[["ir.Table", str], "ir.Table"]
+#: Gives up a table that it made.
+Forget = Callable[["ir.Table"], None]
 
 
 def floor_to(at: ir.Value, unit: int) -> ir.Value:
@@ -41,13 +44,34 @@ def instant_of(day: ir.Value) -> ir.Value:
 class Steps:
     """Runs the steps of one pricing, and holds the numbers that its calendars are made of."""
 
-    def __init__(self, materialise: Materialise) -> None:
-        self._materialise = materialise
+    def __init__(self, materialise: Materialise, forget: Forget = lambda table: None) -> None:
+        self._materialise, self._forget = materialise, forget
         self._numbers: ir.Table | None = None
+        self._made: list[ir.Table] = []
 
     def __call__(self, rows: ir.Table, hint: str) -> ir.Table:
         """Run an expression and return a table that holds its rows."""
-        return self._materialise(rows, hint)
+        self._made.append(self._materialise(rows, hint))
+        return self._made[-1]
+
+    @contextmanager
+    def stage(self) -> Iterator[list[ir.Table]]:
+        """Forget at the end what is made within, but for the tables that the block puts into the list.
+
+        An engine whose memory is full of what nobody asks for again writes it to disk, and all that comes after takes longer.
+        """
+        first = len(self._made)
+        kept: list[ir.Table] = []
+        yield kept
+        made, self._made[first:] = self._made[first:], kept
+        for table in made:
+            if table is not self._numbers and not any(table is other for other in kept):
+                self._forget(table)
+
+    def forget(self, *tables: ir.Table) -> None:
+        """Give up tables that were made and that nothing asks for any more."""
+        for table in tables:
+            self._forget(table)
 
     def counts_to(self, steps: ir.Table) -> ir.Table:
         """Return the pairs (`steps`, `step`) with 0 <= step <= steps for each number in the one column of `steps`."""

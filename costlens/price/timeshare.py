@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: One unit (credit, slot-hour) in the whole numbers that time shares are counted in: doubles hold them exactly up to 2**53,
 #: which is a day of the largest size, and sums of whole numbers do not depend on the order of adding.
 UNIT = 2.0**39
+#: How many parts are told apart at one instant: as many as leave room for a day's microseconds in 63 bits.
+_PARTS = 2**24
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def share_time(facts: Mapping[str, ir.Table], billing: Billing, days: Collection
     A query that waits for queries it issued on the same pool does not count while they run.
     """
     lanes, parts = _parts(facts["queries"], billing, materialise)
-    wanted = materialise(_wanted(parts, days), "parts")
+    wanted = _wanted(parts, days, materialise)
     busy = _without_waits(wanted, parts, facts, materialise)
     steps = _steps(_rated(busy, parts, lanes, facts["pool_events"], billing, materialise), materialise)
     shares = materialise(_integrals(steps), "integrals")
@@ -91,7 +93,7 @@ def _parts(queries: ir.Table, billing: Billing, materialise: Steps) -> tuple[ir.
     return lanes, parts
 
 
-def _wanted(parts: ir.Table, days: Collection[int]) -> ir.Table:
+def _wanted(parts: ir.Table, days: Collection[int], materialise: Steps) -> ir.Table:
     """Return the parts on `days`, and of other days the lanes and hours in which a query ran that touches `days` too.
 
     A part's share of an hour depends on the parts beside it in that hour alone.
@@ -100,7 +102,7 @@ def _wanted(parts: ir.Table, days: Collection[int]) -> ir.Table:
     within, beside = parts.filter(on_days), parts.filter(~on_days)
     reaching = within.filter(within.crosses).select("query_id").distinct()
     hours = beside.filter(beside.crosses).semi_join(reaching, "query_id").select("lane", "hour").distinct()
-    return ibis.union(within, beside.semi_join(hours, ["lane", "hour"]))
+    return ibis.union(within, materialise(beside.semi_join(hours, ["lane", "hour"]), "beside"))
 
 
 def rate_of(kind: ir.Value, size: ir.Value, billing: Billing) -> ir.Value:
@@ -213,18 +215,26 @@ def _rate_points(parts: ir.Table, lanes: ir.Table, events: ir.Table, billing: Bi
 
 def _steps(boundaries: ir.Table, materialise: Steps) -> ir.Table:
     """Return the boundaries in order with how many run from each to the next (`next_at`), and every rate filled in."""
-    boundaries = materialise(boundaries, "boundaries")
     fixed = boundaries.filter(~boundaries.varied).drop("varied")
     varying = boundaries.filter(boundaries.varied).drop("varied")
-    # By time, and at one time by turn (-1, 0, 1): one number, since an engine sorts by that faster than by two columns.
-    varying = varying.mutate(order=varying["at"] * 4 + varying.turn.cast("int64"))
+    varying = varying.mutate(order=_order(varying))
     varying = varying.mutate(seen=(varying.turn == 0).sum().over(_so_far()))
     filled = varying.rate.max().over(ibis.window(group_by=["lane", "day", "seen"]))
     rows = ibis.union(fixed, varying.mutate(rate=filled).drop("seen", "order"))
     along = ibis.window(group_by=["lane", "day"], order_by="order")
-    rows = rows.mutate(order=rows["at"] * 4 + rows.turn.cast("int64"))
+    rows = rows.mutate(order=_order(rows))
     steps = rows.mutate(running=rows.turn.sum().over(_so_far()), next_at=rows["at"].lead().over(along))
     return materialise(steps, "steps")
+
+
+def _order(rows: ir.Table) -> ir.Value:
+    """Return what the boundaries of a day are sorted by: time, at one time turn (-1, 0, 1), at one turn the part.
+
+    One number, since an engine sorts by that faster than by three columns. Two sorts must not put equal times in different orders:
+    the running sum of one would then meet the number running of the other.
+    """
+    within = rows["at"] - instant_of(rows.day)
+    return (within * 4 + rows.turn.cast("int64") + 1) * _PARTS + rows.part.fill_null(0) % _PARTS
 
 
 def _so_far() -> ibis.expr.builders.WindowBuilder:

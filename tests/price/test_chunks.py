@@ -109,6 +109,13 @@ def test_a_late_query_changes_no_day_outside_the_closure() -> None:
     assert _rows([c for c in before if c["day"] in write]) != _rows([c for c in after if c["day"] in write])
 
 
+def test_queries_that_begin_at_one_instant_are_charged_alike_each_time() -> None:
+    """Two sorts that order equal times differently would meet the time of one boundary with the number running at another."""
+    world = _fortnight(9)
+    once = _rows(charges_of(world))
+    assert all(_rows(charges_of(world)) == once for _ in range(15))
+
+
 def test_order_of_arrival_does_not_matter() -> None:
     world = _fortnight(10)
     whole = _rows(charges_of(world))
