@@ -23,7 +23,7 @@ from costlens.engine import Engine
 from costlens.estate import Estate
 from costlens.ingest import Staged
 from costlens.model import FACTS, TABLES
-from costlens.price import Closure, closure, needs, price, query_spans, resolve_rates, turned_final, unpriced
+from costlens.price import Closure, closure, needed, needs, price, query_spans, resolve_rates, turned_final, unpriced
 from costlens.settings.attribution import Settings as AttributionSettings
 from costlens.shapes import Shapes
 from costlens.trace.code import NO_CODE, Code
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from costlens.ledger import Writer
 
 #: Days are priced together as long as they hold about this many queries: it bounds the memory of one step.
-CHUNK_QUERIES = 1_000_000
+CHUNK_QUERIES = 2_000_000
 #: What a day shares queries with lies within: no query runs longer.
 LONGEST_QUERY_DAYS = 60
 #: A price is carried on this many days at least.
@@ -262,23 +262,29 @@ class Books:
         return changed
 
     def _closure(self, dirty: set[int]) -> Closure:
-        """Return what dirty days reach. Who touches a day ended on it or later: only days from the first that is reached on are read."""
-        if not dirty:
-            return Closure(frozenset(), frozenset())
-        found, first = Closure(frozenset(dirty), frozenset(dirty)), max(dirty) + 1
-        while (least := min(found.read)) < first:
-            first = least
-            found = closure(dirty, self._spans(first, max(dirty)), calendar=self.connector.billing.calendar)
-        return found
+        """Return what dirty days reach."""
+        return closure(dirty, self._spans(dirty), calendar=self.connector.billing.calendar)
 
-    def _spans(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return the spans of the queries that ended from `first` on and may touch `last` or a day that ties to it."""
-        days = range(first, last + LONGEST_QUERY_DAYS + 1)
-        missing = set(days) - self._spanned
-        if missing:
-            rows = self.engine.rows(query_spans(self._stored("queries", missing)))
-            self._held_spans += [(row["first_day"], row["last_day"]) for row in rows]
-            self._spanned |= missing
+    def _needed(self, days: Collection[int]) -> frozenset[int]:
+        """Return the days whose facts the charges of `days` depend on."""
+        return needed(days, self._spans(days), calendar=self.connector.billing.calendar)
+
+    def _spans(self, days: Collection[int]) -> list[tuple[int, int]]:
+        """Return the spans of queries that tie days to `days`.
+
+        Who touches a day ended on it or later: only days from the first that is reached on are read.
+        """
+        first = max(days, default=0) + 1
+        while (
+            days
+            and (least := min(closure(days, self._held_spans, calendar=self.connector.billing.calendar).read)) < first
+        ):
+            first = least
+            missing = set(range(first, max(days) + LONGEST_QUERY_DAYS + 1)) - self._spanned
+            if missing:
+                rows = self.engine.rows(query_spans(self._stored("queries", missing)))
+                self._held_spans += [(row["first_day"], row["last_day"]) for row in rows]
+                self._spanned |= missing
         return self._held_spans
 
     def _chunks(self, days: Collection[int]) -> Iterator[list[int]]:
@@ -309,7 +315,7 @@ class Books:
     def _price(self, reach: Closure) -> tuple[str, ...]:
         missing: set[str] = set()
         for days in self._chunks(reach.write):
-            facts = self._facts(self._closure(set(days)).read)
+            facts = self._facts(self._needed(days))
             with self.engine.scratch():
                 engine, billing = self.engine, self.connector.billing
                 charges = price(facts, facts["rates"], billing, days, self.as_of, engine.materialise, engine.forget)
@@ -350,7 +356,7 @@ class Books:
 
     def _daily(self, days: Collection[int]) -> None:
         for chunk in self._chunks(days):
-            read = self._closure(set(chunk)).read
+            read = self._needed(chunk)
             facts = {name: self._stored(name, read) for name in ("queries", "query_usage")} | self._told_queries(chunk)
             charges, told = self._stored("charges", chunk), self._stored("attributions", read)
             with self.engine.scratch():

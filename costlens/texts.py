@@ -84,8 +84,9 @@ def _ends(text: ir.StringValue, mark: str) -> ir.BooleanValue:
 
 def _shapes(rows: ir.Table, dialect: str, engine: Engine) -> ir.Table:
     known = rows.filter(rows.shape.notnull() & rows.text.notnull())
-    # The least id first, its text after: an engine that keeps the text of the least while it groups keeps them all.
-    least = known.group_by("shape").agg(query_id=known.query_id.min())
+    # The least id first, its text after: an engine that keeps the text of the least while it groups keeps them all, and one that
+    # does both at once holds all texts between.
+    least = engine.materialise(known.group_by("shape").agg(query_id=known.query_id.min()), "least")
     sample = known.semi_join(least, ["shape", "query_id"])
     sample = sample.group_by("shape").agg(text=sample.text.min())  # the row of an id may have come twice
     texts = _map(sample, "text", engine, lambda text: mask_text(text, dialect), key="shape")

@@ -10,7 +10,7 @@ import ibis
 from costlens.engine import IBIS_TYPES
 from costlens.model import CHARGES
 from costlens.price.bill import adjustments
-from costlens.price.closure import Closure, closure, query_spans, touched_days
+from costlens.price.closure import Closure, closure, needed, query_spans, touched_days
 from costlens.price.line import CHARGED, line
 from costlens.price.lines import acceleration_lines, bytes_lines, usage_lines
 from costlens.price.money import UNPRICED, exact, money, rate_table, status_of
@@ -32,6 +32,7 @@ __all__ = [
     "Closure",
     "closure",
     "final_at",
+    "needed",
     "needs",
     "price",
     "query_spans",
@@ -54,7 +55,7 @@ def price(
     """Return the charges of `days` (columns of model.CHARGES, pipeline types) as of an instant in microseconds.
 
     `facts`: the fact tables of one source, by name: queries, query_usage, metering, pool_events, usage, bill. They must hold
-    every query that touches a day of `closure(...).read`, with its query_usage, and the other facts of those days;
+    every query that touches a day of `needed(days, ...)`, with its query_usage, and the other facts of those days;
     more does no harm. `rates`: rows of `resolve_rates`, found by equality.
 
     Nothing is dropped for want of a price: such lines cost 0 and have rate_origin `unpriced` (see `unpriced`). The result

@@ -32,15 +32,24 @@ def closure(dirty: Collection[int], spans: Iterable[tuple[int, int]], *, calenda
     """
     spans = [(first, last) for first, last in spans if first < last]
     write = _reach(set(dirty), spans)
-    compared = write
     if calendar != "UTC":
         # The adjustment of a billing day depends on the charges of the UTC days beside it.
-        write = write | {day + step for day in write for step in (-1, 1)}
-        compared = write | {day + step for day in write for step in (-1, 1)}
-    read = _reach(compared, spans)
-    # A query is filed under the day it ended: those that run on from these days are needed too.
-    read |= {last for first, last in spans if any(day in read for day in range(first, last + 1))}
-    return Closure(frozenset(write), frozenset(read))
+        write = _beside(write)
+    return Closure(frozenset(write), needed(write, spans, calendar=calendar))
+
+
+def needed(days: Collection[int], spans: Iterable[tuple[int, int]], *, calendar: str = "UTC") -> frozenset[int]:
+    """Return the days whose facts the charges of `days` depend on: those, and all days of queries that touch one.
+
+    Of these days all queries are needed, and a query is filed under the day it ended: those that run on from them too.
+    """
+    spans = list(spans)
+    read = _reach(set(days) if calendar == "UTC" else _beside(days), spans)
+    return frozenset(read | {last for first, last in spans if any(day in read for day in range(first, last + 1))})
+
+
+def _beside(days: Collection[int]) -> set[int]:
+    return {day + step for day in days for step in (-1, 0, 1)}
 
 
 def _reach(days: set[int], spans: Iterable[tuple[int, int]]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Days priced together or apart, from all facts or from those that the closure names, give the same charges."""
+"""Days priced together or apart, from all facts or from those of the days that are needed, give the same charges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from costlens.engine import Engine
-from costlens.price import closure, query_spans, touched_days
+from costlens.price import closure, needed, query_spans, touched_days
 
 from .world import DAY, SNOWFLAKE, START, TODAY, Row, World, charges_of, register
 
@@ -53,13 +53,11 @@ def _rows(charges: Sequence[Row]) -> list[str]:
     return sorted(repr(sorted(charge.items())) for charge in charges)
 
 
-def _by_closure(world: World, days: set[int]) -> Seen:
-    """Show pricing the facts of the days that the closure names, as a sync does."""
+def _by_need(world: World, days: set[int]) -> Seen:
+    """Show pricing the facts of the days that are needed, as a sync does."""
     with Engine(threads=1) as engine:
         spans = engine.rows(query_spans(register(engine, world.rows)["queries"]))
-    read = closure(
-        days, [(span["first_day"], span["last_day"]) for span in spans], calendar=world.billing.calendar
-    ).read
+    read = needed(days, [(span["first_day"], span["last_day"]) for span in spans], calendar=world.billing.calendar)
     return _of(read)
 
 
@@ -73,7 +71,7 @@ def test_days_apart_give_what_days_together_give() -> None:
     whole = charges_of(world)
     apart: list[Row] = []
     for chunk in (days[:1], days[1:2], days[2:6], days[6:]):
-        apart.extend(charges_of(world, chunk, see=_by_closure(world, set(chunk))))
+        apart.extend(charges_of(world, chunk, see=_by_need(world, set(chunk))))
     assert _rows(apart) == _rows(whole)
 
 
@@ -81,17 +79,17 @@ def test_days_of_another_calendar_apart_give_what_they_give_together() -> None:
     world = _fortnight(8)
     world.billing = replace(SNOWFLAKE, calendar="America/Los_Angeles")
     days = world.days()
-    apart = charges_of(world, days[:4], see=_by_closure(world, set(days[:4])))
-    apart += charges_of(world, days[4:], see=_by_closure(world, set(days[4:])))
+    apart = charges_of(world, days[:4], see=_by_need(world, set(days[:4])))
+    apart += charges_of(world, days[4:], see=_by_need(world, set(days[4:])))
     assert _rows(apart) == _rows(charges_of(world))
 
 
 def test_the_days_own_rows_would_not_do() -> None:
-    """Without the closure a day's charges differ: this is the trailing edge that peers get wrong."""
+    """Without the days that queries tie to it a day's charges differ: this is the trailing edge that peers get wrong."""
     world = _fortnight(7)
     day = world.days()[3]
     whole = charges_of(world, [day])
-    assert _rows(charges_of(world, [day], see=_by_closure(world, {day}))) == _rows(whole)
+    assert _rows(charges_of(world, [day], see=_by_need(world, {day}))) == _rows(whole)
     assert _rows(charges_of(world, [day], see=_of({day}))) != _rows(whole)
 
 
@@ -133,6 +131,13 @@ def test_closure() -> None:
     pacific = closure({8}, spans, calendar="America/Los_Angeles")
     assert pacific.write == {7, 8, 9}
     assert pacific.read == {4, 5, 6, 7, 8, 9, 10}
+
+
+def test_days_that_are_priced_need_fewer_than_a_change_reaches() -> None:
+    spans = [(1, 2), (2, 4), (4, 6), (9, 10)]
+    assert needed({2}, spans) == {1, 2, 3, 4, 6}
+    assert needed({8}, spans) == {8}
+    assert needed({8}, spans, calendar="America/Los_Angeles") == {7, 8, 9, 10}
 
 
 def test_touched_days() -> None:
