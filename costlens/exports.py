@@ -23,7 +23,7 @@ from sqlglot import exp
 from costlens.connector import Connector, View
 from costlens.engine import Engine
 from costlens.errors import ConfigError, Problem, SourceError, ViewUnavailable
-from costlens.exported import Seen, state_of
+from costlens.exported import Seen, is_as_before, state_of
 from costlens.typed import Cast, Problems, casts, check, complete, described, literal, piped, quote, selected, table_of
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class ExportReader:
 
     def _is_known(self, view: View, path: Path) -> bool:
         name = path.relative_to(self._folder).as_posix()
-        return self._known.get(view.name, {}).get(name) == state_of(path)
+        return is_as_before(self._known.get(view.name, {}).get(name), state_of(path))
 
     def _touch(self, files: _Files, made: Sequence[Cast]) -> None:
         """Read every value of some files, so that a damaged one shows."""

@@ -112,10 +112,11 @@ def _sync(config: Config, ledger: Ledger, connector: Connector, request: Request
     estate = estate_of(config, ledger)
     keep = kept_keys(estate, config.section(AttributionSettings))
     code = code_of(config.base, config.section(CodeSettings))
-    seen = exported.look(connector)
+    before = _exports(ledger, connector.settings.name)
+    seen = exported.look(connector, before)
     lost: set[str] = set()  # views that could not be read: their older days wait too, or nobody would know of the newer
-    known = {} if request.repair else _exports(ledger, connector.settings.name)
-    plan = _plan(ledger, connector, request, seen)
+    known = {} if request.repair else before
+    plan = _plan(ledger, connector, request, before, seen)
     for number, part in enumerate(plan):
         if number and stop():
             break
@@ -177,14 +178,16 @@ def _read(windows: Mapping[str, Window], *, is_part: bool) -> str:
     return f"read until {until:%Y-%m-%d %H:%M} UTC" + (f", back to {since:%Y-%m-%d %H:%M}" if is_part else "")
 
 
-def _plan(ledger: Ledger, connector: Connector, request: Request, seen: exported.Seen) -> list[Part]:
+def _plan(
+    ledger: Ledger, connector: Connector, request: Request, before: exported.Seen, seen: exported.Seen
+) -> list[Part]:
     """Return the windows of each commit."""
     source = connector.settings.name
     money = {view.name for view in connector.views if view.pull == "monthly"}  # a month of it is a few rows
     first = request.since or (EXPORT_START if connector.settings.export else request.now - BACK_FILL)
     whole = Window(_midnight(first), request.now, is_deep=True)
     if connector.settings.export:
-        of_files = {} if request.repair else exported.windows_of(connector, _exports(ledger, source), seen, whole)
+        of_files = {} if request.repair else exported.windows_of(connector, before, seen, whole)
         return [Part({view.name: whole for view in connector.views} if request.repair else of_files, {})]
     cursors = _known(ledger, source)
     if request.repair:
@@ -246,7 +249,8 @@ def _commit(
     run_id = uuid.uuid4().hex
     with ledger.write(run_id, holder_name()) as writer:
         books = Books(writer, connector, engine, estate, config.section(AttributionSettings), request.as_of, code)
-        files = {view: held for view, held in seen.items() if view not in staged.failed}
+        held = books.before.get("files", {})  # of a view that could not be read, what it spoke for when it could
+        files = {view: held.get(view, {}) if view in staged.failed else now for view, now in seen.items()}
         booked = books.enter(staged, None if request.repair else files)
         booked.snapshot = writer.commit(
             as_of=request.as_of,
