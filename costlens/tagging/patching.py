@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import RLock
 from types import ModuleType
@@ -97,6 +98,8 @@ def _instrument() -> None:
     from costlens.tagging.drivers import DRIVERS
 
     with _lock:
+        if _is_on is False:
+            attempt(None, _take_out)  # what could not be taken out may be dead: it is not to be taken for a patch
         _is_on = True
         for driver in DRIVERS:
             if driver.module not in _hooked:
@@ -115,9 +118,26 @@ def _uninstrument() -> None:
     global _is_on
     with _lock:
         _is_on = False
-        while _undo:
-            for undo in reversed(_undo.popitem()[1]):
-                attempt(None, undo)
+        _take_out()
+
+
+def _take_out() -> None:
+    """Undo every patch, the last one first; one that fails is kept, so that it may be tried again, and hinders no other."""
+    for module in reversed(list(_undo)):
+        left = [undo for undo in reversed(_undo[module]) if not _is_undone(undo)]
+        if left:
+            _undo[module] = left[::-1]
+        else:
+            del _undo[module]
+    if _undo:
+        say_once("uninstrument", f"patches of {', '.join(instrumented())} could not be taken out; call it again")
+
+
+def _is_undone(undo: Undo) -> bool:
+    with suppress(Exception):  # what failed is told once, for all
+        undo()
+        return True
+    return False
 
 
 def _patch(driver: Driver, module: ModuleType) -> None:

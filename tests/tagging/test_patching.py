@@ -56,6 +56,53 @@ def test_patches_come_out_again() -> None:
     assert instrumented() == ()
 
 
+def test_a_patch_that_does_not_come_out_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sealed(type):
+        """A class that may refuse that its attributes are set, as one of a C extension does."""
+
+        is_sealed = False
+
+        def __setattr__(cls, name: str, value: object) -> None:
+            if cls.is_sealed and name == "first":
+                raise TypeError("sealed")
+            super().__setattr__(name, value)
+
+    class Driver(metaclass=Sealed):
+        def first(self) -> str:
+            return "first"
+
+        def second(self) -> str:
+            return "second"
+
+    def ours(wrapped: Any, _instance: Any, _args: Any, _kwargs: Any) -> Any:
+        return wrapped() + " tagged"
+
+    plain = dict(vars(Driver))
+    driver = replace(
+        next(d for d in drivers.DRIVERS if d.module == "snowflake.connector.connection"),
+        patch=lambda _: [patching.wrap(Driver, name, ours) for name in ("second", "first")],
+    )
+    monkeypatch.setattr(drivers, "DRIVERS", (driver,))
+    costlens.instrument()
+    assert (Driver().first(), Driver().second()) == ("first tagged", "second tagged")
+    monkeypatch.setattr(Sealed, "is_sealed", True)
+    for _ in range(2):
+        costlens.uninstrument()
+        assert (Driver().first(), Driver().second()) == ("first", "second")
+        assert vars(Driver)["second"] is plain["second"], "the one that fails hinders no other"
+        assert instrumented() == (driver.module,)
+    (said,) = caplog.messages
+    assert f"patches of {driver.module} could not be taken out" in said
+    monkeypatch.setattr(Sealed, "is_sealed", False)
+    costlens.instrument()
+    assert (Driver().first(), Driver().second()) == ("first tagged", "second tagged"), "no dead patch is taken for one"
+    costlens.uninstrument()
+    assert vars(Driver)["first"] is plain["first"]
+    assert instrumented() == ()
+
+
 def test_another_tools_patch_over_ours_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
