@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+import streamlit as st
 from pydantic import SecretStr
 
 from costlens.ledger import Ledger
@@ -53,9 +57,28 @@ def test_secrets_are_in_no_repr() -> None:
     assert access.secrets_of(LOGIN)["auth"]["client_secret"] == "hush"
 
 
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the files that the buttons of a page give, by name and as text, once the page has run."""
+    given: dict[str, str] = {}
+    draw = st.download_button
+
+    def button(label: str, data: Callable[[], bytes], file_name: str, **options: Any) -> bool:
+        content = data()
+        if file_name.endswith(".csv"):
+            given[file_name] = content.decode()
+        else:
+            assert file_name.endswith(".parquet"), f"{file_name}: a kind of file that nobody looks into here"
+            given[file_name] = pd.read_parquet(io.BytesIO(content)).to_csv()
+        return draw(label, data, file_name, **options)
+
+    monkeypatch.setattr(st, "download_button", button)
+    return given
+
+
 @pytest.mark.parametrize("page", [entry.name for entry in PAGES])
 def test_a_member_sees_own_money_only(
-    show: Open, demo: Path, page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    show: Open, demo: Path, page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, str]
 ) -> None:
     config = tmp_path / "costlens.yml"
     home = demo.parent
@@ -74,10 +97,24 @@ def test_a_member_sees_own_money_only(
         owned = ledger.estate(ledger.snapshot()).ownership
     theirs = {own.asset for own in owned} - {own.asset for own in owned if own.team == "growth"}
     assert len(theirs) > 20
+    downloaded = "\n".join(files.values())
     for name in (*theirs, "DBT_PROD_SVC", "ALEX.MORENO"):
-        assert not re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", frames), name
+        for table in (frames, downloaded):
+            assert not re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", table), name
         assert md(name) not in shown, name
     assert "payments" not in shown
+    assert not re.search(r"(?<![\w/])payments(?![\w])", downloaded)
+
+
+@pytest.mark.parametrize("page", ["assets", "teams"])
+def test_a_download_holds_all_that_its_reader_may_see(
+    show: Open, demo: Path, page: str, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    reader = access.Reader("ann@platform.example", None)
+    monkeypatch.setattr("costlens_dashboard.frame.reader_of", lambda *_: reader)
+    assert not show(demo, page).exception
+    assert files.keys() >= {f"costlens-{page}.csv", f"costlens-{page}.parquet"}
+    assert all("payments" in content for content in files.values())
 
 
 def test_a_member_sees_of_pools_what_the_teams_queries_used(
