@@ -17,6 +17,7 @@ import ibis
 
 from costlens import equality, fields
 from costlens.compiling import compiled, no_rows
+from costlens.errors import is_interrupt
 from costlens.model import Column, Table
 
 if TYPE_CHECKING:
@@ -102,10 +103,15 @@ class _Ahead:
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
         running = [statement for statement in self._waiting if not statement.cancelled()]
-        while wait(running, timeout=0.05).not_done:  # an interrupt between two statements ends none
-            self._connection.interrupt()
+        _interrupt(self._connection, running)
         self._waiting = []
         self._connection.close()
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection, running: Sequence[Future[Any]]) -> None:
+    """End what runs on a connection."""
+    while wait(running, timeout=0.05).not_done:  # an interrupt between two statements ends none
+        connection.interrupt()
 
 
 class Engine:
@@ -157,15 +163,22 @@ class Engine:
     def aside(self, work: Callable[[Engine], _Made]) -> Iterator[Future[_Made]]:
         """Do `work` in a thread of its own beside what the block does; the end of the block waits for it.
 
-        It has an engine with temporary tables of its own, within this one's memory; ahead where this one is.
+        It has an engine with temporary tables of its own, within this one's memory; ahead where this one is. Who leaves the block
+        by Ctrl-C does not wait: the work is interrupted.
         """
         other = copy(self)
         other._empty, other._known_columns = set(self._empty), dict(self._known_columns)
-        other.connection = self.connection.cursor()
+        cursor = other.connection = self.connection.cursor()
         if self._is_ahead:
-            other.connection = cast("duckdb.DuckDBPyConnection", _Ahead(other.connection))
+            other.connection = cast("duckdb.DuckDBPyConnection", _Ahead(cursor))
         with closing(other.connection), ThreadPoolExecutor(1, "costlens-aside") as pool:
-            yield pool.submit(work, other)
+            begun = pool.submit(work, other)
+            try:
+                yield begun
+            except BaseException as error:
+                if is_interrupt(error):
+                    _interrupt(cursor, [begun])
+                raise
 
     def name(self, hint: str) -> str:
         """Return a name that no other table of this connection has."""

@@ -82,3 +82,8 @@ class Problem:
     reason: str
     sample: str = ""
     count: int = 1
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Tell whether Ctrl-C ended what ran: where a statement ran, DuckDB says so by an error of its own."""
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import duckdb
@@ -10,6 +12,18 @@ import pytest
 
 from costlens.engine import Engine
 
+INTERRUPTED = """
+import os, signal, threading
+import duckdb
+from costlens.errors import is_interrupt
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    duckdb.execute("select count(*) from range(3000000000) t(i), range(20) where hash(i) = 1")
+except BaseException as error:
+    print(is_interrupt(error))
+"""
 COUNTED = "select count(*) from (select distinct hash(i) from range(300000) t(i))"
 
 
@@ -47,3 +61,25 @@ def test_what_fails_in_the_block_waits_for_what_is_aside() -> None:
             engine.connection.execute("select * from nothing")
         assert done.is_set()
         assert _made(engine, 3) == [3]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_who_leaves_by_an_interrupt_does_not_wait_for_what_is_aside(ahead: bool) -> None:
+    begun = threading.Event()
+
+    def work(other: Engine) -> None:
+        while True:
+            _made(other, 1)
+            begun.set()
+
+    with Engine(ahead=ahead) as engine:
+        with pytest.raises(KeyboardInterrupt), engine.aside(work) as unending:
+            raise KeyboardInterrupt if begun.wait() else AssertionError
+        with pytest.raises(duckdb.InterruptException):
+            unending.result()
+        assert _made(engine, 3) == [3]
+
+
+def test_ctrl_c_within_a_statement_is_known_as_one() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

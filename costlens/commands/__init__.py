@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from costlens import __version__, registry
-from costlens.errors import CostLensError
+from costlens.errors import CostLensError, is_interrupt
 
 #: Order of a first visit; what is not named here follows by name.
 _ORDER = ("demo", "init", "check", "sync", "report")
@@ -56,6 +56,10 @@ class Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
+        except RuntimeError as error:
+            if is_interrupt(error):
+                raise click.Abort from None
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
