@@ -155,6 +155,8 @@ class Engine:
         self.close()
 
     def close(self) -> None:
+        if not self._is_ahead:
+            self.connection.interrupt()  # what Ctrl-C left would run on to its end, and closing would wait for it
         self.connection.close()
         if self._spill:
             self._spill.cleanup()

@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -112,6 +117,26 @@ def test_rows_of_sql_are_what_they_are_in_each_form(demo: tuple[Path, str]) -> N
     }  # fmt: skip
     assert "\x1b" not in said(*config)
     assert "(1 row)" in said(*config)
+
+
+def test_ctrl_c_ends_a_statement_without_a_traceback(demo: tuple[Path, str]) -> None:
+    endless = "select count(*) from range(1000000000000) t(i) where hash(i) = 0"
+    # A shell starts what it puts into the background without this signal, and pytest may have been started so.
+    listening = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = listening + "from costlens.__main__ import main; sys.argv[0] = 'costlens'; main()"
+    command = [sys.executable, "-c", code, "sql", "--config", str(demo[0]), endless]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while _processor_seconds(process.pid) < 5:  # starting takes one
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate()[1].strip() == "Aborted!"
+        assert process.returncode == 1
+
+
+def _processor_seconds(process: int) -> float:
+    spent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_demo_is_loaded_over_a_demo_and_over_nothing_else(demo: tuple[Path, str], tmp_path: Path) -> None:
